@@ -1,0 +1,164 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+/// Settings every Swift target shares. Each unsafe expression must say `unsafe`; a warning is an error.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Extern"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+/// External packages that only Dom0Tools and Tests use, by product name. `Docs/Decisions/` says why each.
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let flyingFox = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
+let flyingSocks = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
+
+func module(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
+}
+
+func tool(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
+}
+
+func tests(_ module: String, _ extra: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(module)Tests", dependencies: [.byName(name: module)] + extra,
+        path: "Tests/\(module)Tests", swiftSettings: settings)
+}
+
+/// A guest of the in-guest suite: a static library that the Makefile links with the guest start-up code.
+func guest(_ name: String) -> Target {
+    module("Guest\(name)", "Tests/InGuest/\(name)", ["GuestABI", "XenABI", "SharedMemory"])
+}
+
+// MARK: Shared modules: no platform imports, no dependencies.
+var targets: [Target] = [
+    module("XenABI", "Sources/XenABI"),
+    module("SharedMemory", "Sources/SharedMemory", ["XenABI"]),
+    module("RingProtocol", "Sources/RingProtocol", ["XenABI", "SharedMemory"]),
+    module("DeviceProtocols", "Sources/DeviceProtocols", ["XenABI", "SharedMemory", "RingProtocol"]),
+    module("XenBus", "Sources/XenBus", ["XenABI", "XenStoreWire"]),
+    module("XenStoreWire", "Sources/XenStoreWire", ["XenABI"]),
+]
+
+// MARK: The hypervisor.
+targets += [
+    .target(name: "CX86", path: "Hypervisor/Instructions"),
+    .target(name: "HypervisorBoot", path: "Hypervisor/Boot", exclude: ["toolset.json", "hypervisor.ld"]),
+    module("HypervisorCore", "Hypervisor/Core", ["XenABI", "SharedMemory"]),
+    module("HypervisorX86", "Hypervisor/X86", ["HypervisorCore", "CX86", "XenABI", "SharedMemory"]),
+    module("HypervisorRuntime", "Hypervisor/Runtime", ["CX86"]),
+    module(
+        "HypervisorImage", "Hypervisor/Image",
+        ["HypervisorX86", "HypervisorCore", "HypervisorRuntime", "HypervisorBoot", "CX86"]),
+]
+
+// MARK: The guest library and the guests of the in-guest suite (see `Tests/InGuest/guests.txt`).
+targets += [
+    .target(name: "CGuest", path: "GuestABI/CGuest"),
+    .target(
+        name: "GuestABI", dependencies: ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "CGuest"],
+        path: "GuestABI", exclude: ["CGuest"], swiftSettings: settings),
+]
+let guests = ["Hello"]
+targets += guests.map(guest)
+
+// MARK: Dom0 tools.
+targets += [
+    .target(
+        name: "CCompression", path: "Dom0Tools/CCompression",
+        linkerSettings: [.linkedLibrary("lzma"), .linkedLibrary("zstd"), .linkedLibrary("lz4"), .linkedLibrary("z")]),
+    .target(name: "CLinuxXen", path: "Dom0Tools/CLinuxXen"),
+    module("Reactor", "Dom0Tools/Reactor", ["CLinuxXen"]),
+    module("LinuxXen", "Dom0Tools/LinuxXen", ["XenABI", "SharedMemory", "CLinuxXen"]),
+    module("DomainBuilder", "Dom0Tools/DomainBuilder", ["XenABI", "SharedMemory", "LinuxXen", "CCompression"]),
+    module("XenStoreServer", "Dom0Tools/XenStoreServer", ["XenABI", "XenStoreWire"]),
+    module("Configuration", "Dom0Tools/Configuration"),
+    module("ControlAPI", "Dom0Tools/ControlAPI", [flyingSocks]),
+    module(
+        "DomainManager", "Dom0Tools/DomainManager",
+        ["Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenBus", "XenStoreServer", "XenStoreWire",
+         "Reactor", "XenABI", "SharedMemory", "RingProtocol", logging]),
+    module(
+        "Backends", "Dom0Tools/Backends",
+        ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "LinuxXen", "Reactor",
+         "CLinuxXen", logging]),
+    tool("svctl", "Dom0Tools/svctl", ["ControlAPI", "Configuration", argumentParser]),
+    tool("svd", "Dom0Tools/svd", ["DomainManager", "ControlAPI", "Reactor", argumentParser, logging, flyingFox]),
+    tool("svback", "Dom0Tools/svback", ["Backends", "Reactor", argumentParser, logging]),
+]
+
+// MARK: Tests.
+targets += [
+    module("TestSupport", "Tests/Support", ["HypervisorCore", "SharedMemory", "XenABI", "RingProtocol"]),
+    tests("XenABI", ["SharedMemory"]),
+    tests("SharedMemory"),
+    tests("RingProtocol", ["SharedMemory", "TestSupport"]),
+    tests("DeviceProtocols", ["SharedMemory", "RingProtocol", "TestSupport"]),
+    tests("XenBus"),
+    tests("XenStoreWire"),
+    tests("HypervisorCore", ["TestSupport", "XenABI", "SharedMemory"]),
+    tests("HypervisorX86", ["TestSupport", "HypervisorCore", "XenABI", "SharedMemory"]),
+    tests("XenStoreServer", ["XenStoreWire"]),
+    tests("Configuration"),
+    tests("ControlAPI"),
+    tests("DomainBuilder", ["CCompression", "XenABI", "SharedMemory", "LinuxXen"]),
+    tests("DomainManager", ["ControlAPI", "Configuration", "XenStoreServer"]),
+    tests("Backends", ["DeviceProtocols", "RingProtocol", "SharedMemory", "TestSupport"]),
+    tests("Reactor"),
+]
+
+// MARK: Comparison with Xen's own headers (libxen-dev), opted into by `make compat-tests`.
+if Context.environment["XEN_HEADERS"] != nil {
+    targets += [
+        .systemLibrary(name: "CXenHeaders", path: "Tests/CXenHeaders"),
+        .testTarget(
+            name: "XenABICompatTests", dependencies: ["XenABI", "CXenHeaders"], path: "Tests/XenABICompatTests",
+            swiftSettings: settings),
+    ]
+}
+
+// `SV_ONLY=A,B` keeps only those targets and what they need: quick builds of one module and its tests.
+func targetName(_ dependency: Target.Dependency) -> String? {
+    switch dependency {
+    case .byNameItem(let name, _), .targetItem(let name, _): return name
+    default: return nil
+    }
+}
+if let only = Context.environment["SV_ONLY"] {
+    var wanted = Set(only.split(separator: ",").map(String.init))
+    var size = 0
+    while size != wanted.count {
+        size = wanted.count
+        for target in targets where wanted.contains(target.name) {
+            wanted.formUnion(target.dependencies.compactMap(targetName))
+        }
+    }
+    targets = targets.filter { wanted.contains($0.name) }
+}
+let names = Set(targets.map(\.name))
+
+let products: [Product] =
+    [
+        ("Hypervisor", ["HypervisorImage"]),
+        ("GuestABI", ["GuestABI"]),
+    ].filter { names.isSuperset(of: $0.1) }.map { .library(name: $0.0, type: .static, targets: $0.1) }
+    + guests.filter { names.contains("Guest\($0)") }
+        .map { .library(name: "Guest\($0)", type: .static, targets: ["Guest\($0)"]) }
+    + ["svctl", "svd", "svback"].filter(names.contains).map { .executable(name: $0, targets: [$0]) }
+
+let package = Package(
+    name: "Swiftvisor",
+    products: products,
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+    ],
+    targets: targets
+)
