@@ -15,7 +15,6 @@ let settings: [SwiftSetting] = [
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let flyingFox = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
-let flyingSocks = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
 
 func module(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
@@ -33,7 +32,7 @@ func tests(_ module: String, _ extra: [Target.Dependency] = []) -> Target {
 
 /// A guest of the in-guest suite: a static library that the Makefile links with the guest start-up code.
 func guest(_ name: String) -> Target {
-    module("Guest\(name)", "Tests/InGuest/\(name)", ["GuestABI", "XenABI", "SharedMemory"])
+    module("Guest\(name)", "Tests/InGuest/\(name)", ["GuestABI", "GuestTesting", "XenABI", "SharedMemory"])
 }
 
 // MARK: Shared modules: no platform imports, no dependencies.
@@ -60,11 +59,12 @@ targets += [
 
 // MARK: The guest library and the guests of the in-guest suite (see `Tests/InGuest/guests.txt`).
 targets += [
-    .target(name: "CGuest", path: "GuestABI/CGuest"),
+    .target(name: "CGuest", path: "GuestABI/CGuest", exclude: ["guest.ld", "toolset.json"]),
     .target(
         name: "GuestABI", dependencies: ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "CGuest"],
         path: "GuestABI", exclude: ["CGuest"], swiftSettings: settings),
 ]
+targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
 let guests = ["Hello"]
 targets += guests.map(guest)
 
@@ -79,7 +79,7 @@ targets += [
     module("DomainBuilder", "Dom0Tools/DomainBuilder", ["XenABI", "SharedMemory", "LinuxXen", "CCompression"]),
     module("XenStoreServer", "Dom0Tools/XenStoreServer", ["XenABI", "XenStoreWire"]),
     module("Configuration", "Dom0Tools/Configuration"),
-    module("ControlAPI", "Dom0Tools/ControlAPI", [flyingSocks]),
+    module("ControlAPI", "Dom0Tools/ControlAPI", ["Configuration"]),
     module(
         "DomainManager", "Dom0Tools/DomainManager",
         ["Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenBus", "XenStoreServer", "XenStoreWire",
