@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+public import SharedMemory
+public import XenABI
+
+/// What a grant table operation answers for one entry. `GNTST_…`, `public/grant_table.h`.
+public struct GrantStatus: RawRepresentable, Error, Hashable, BitwiseCopyable, Sendable {
+    public let rawValue: Int16
+    @inlinable public init(rawValue: Int16) { self.rawValue = rawValue }
+    /// Throws the status unless it is `GNTST_okay`.
+    @inlinable public func check() throws(GrantStatus) {
+        if rawValue != GrantStatusCode.okay { throw self }
+    }
+    /// The call as a whole failed, with an error number instead of a status: never a value of the ABI.
+    @inlinable public static var callFailed: GrantStatus { GrantStatus(rawValue: Int16.min) }
+}
+
+/// One end of a grant copy.
+public enum GrantCopyEnd: BitwiseCopyable, Sendable {
+    /// A grant of `domain`, from byte `offset` of its page on.
+    case reference(GrantReference, of: DomainID, offset: UInt16)
+    /// A page of the caller's own (`domain` is normally `.caller`).
+    case frame(GuestFrame, of: DomainID = .caller, offset: UInt16)
+}
+
+/// Sizes of a grant table in pages.
+public struct GrantTableSize: Equatable, BitwiseCopyable, Sendable {
+    public var frameCount: UInt32
+    public var maximumFrameCount: UInt32
+}
+
+/// Grant table operations, and this domain's own table (version 1). `HYPERVISOR_grant_table_op`.
+public enum GrantTable {
+    /// One operation on one block; a whole-call error is thrown.
+    public static func call<Layout: ABILayout>(
+        _ operation: UInt32, _ block: inout ArgumentBlock<Layout>, count: UInt64 = 1
+    ) throws(XenError) {
+        let result = Hypercall.withAddress(of: &block) {
+            Hypercall.invoke(HypercallNumber.grantTable, UInt64(operation), $0, count)
+        }
+        try Hypercall.check(result)
+    }
+
+    /// `GNTTABOP_query_size`.
+    public static func querySize(of domain: DomainID = .caller) throws(GrantStatus) -> GrantTableSize {
+        var block = ArgumentBlock<GrantQuerySizeLayout>()
+        block[.domain] = domain.rawValue
+        guard (try? call(GrantTableOperation.querySize, &block)) != nil else { throw .callFailed }
+        try GrantStatus(rawValue: block[.status]).check()
+        return GrantTableSize(frameCount: block[.frameCount], maximumFrameCount: block[.maximumFrameCount])
+    }
+    /// `GNTTABOP_get_version`.
+    public static func version(of domain: DomainID = .caller) throws(XenError) -> UInt32 {
+        var block = ArgumentBlock<GrantGetVersionLayout>()
+        block[.domain] = domain.rawValue
+        try call(GrantTableOperation.getVersion, &block)
+        return block[.version]
+    }
+    /// Asks for a version, and returns the one in force. `GNTTABOP_set_version`.
+    public static func setVersion(_ version: UInt32) throws(XenError) -> UInt32 {
+        var block = ArgumentBlock<GrantSetVersionLayout>()
+        block[.version] = version
+        try call(GrantTableOperation.setVersion, &block)
+        return block[.version]
+    }
+
+    /// Maps a grant of `domain` at guest-physical `address`. `GNTTABOP_map_grant_ref`.
+    /// - Returns: the handle to unmap it with, and the bus address.
+    public static func map(
+        _ reference: GrantReference, of domain: DomainID, at address: UInt64, flags: UInt32 = GrantMapFlag.hostMap
+    ) throws(GrantStatus) -> (handle: GrantHandle, deviceBusAddress: UInt64) {
+        var block = ArgumentBlock<GrantMapLayout>()
+        block[.hostAddress] = address
+        block[.flags] = flags
+        block[.reference] = reference.rawValue
+        block[.domain] = domain.rawValue
+        block[.status] = GrantStatusCode.generalError
+        guard (try? call(GrantTableOperation.mapGrantReference, &block)) != nil else { throw .callFailed }
+        try GrantStatus(rawValue: block[.status]).check()
+        return (GrantHandle(rawValue: block[.handle]), block[.deviceBusAddress])
+    }
+    /// `GNTTABOP_unmap_grant_ref`.
+    public static func unmap(_ handle: GrantHandle, at address: UInt64) throws(GrantStatus) {
+        var block = ArgumentBlock<GrantUnmapLayout>()
+        block[.hostAddress] = address
+        block[.handle] = handle.rawValue
+        guard (try? call(GrantTableOperation.unmapGrantReference, &block)) != nil else { throw .callFailed }
+        try GrantStatus(rawValue: block[.status]).check()
+    }
+    /// Copies bytes between two pages, either or both of which may be grants. `GNTTABOP_copy`.
+    public static func copy(
+        from source: GrantCopyEnd, to target: GrantCopyEnd, byteCount: UInt16
+    ) throws(GrantStatus) {
+        var block = copyBlock(from: source, to: target, byteCount: byteCount)
+        guard (try? call(GrantTableOperation.copy, &block)) != nil else { throw .callFailed }
+        try GrantStatus(rawValue: block[.status]).check()
+    }
+    /// The argument block of one copy, for callers that make the call themselves.
+    public static func copyBlock(
+        from source: GrantCopyEnd, to target: GrantCopyEnd, byteCount: UInt16
+    ) -> ArgumentBlock<GrantCopyLayout> {
+        var block = ArgumentBlock<GrantCopyLayout>()
+        switch source {
+        case .reference(let reference, let domain, let offset):
+            block[.sourceReference] = reference.rawValue
+            block[.sourceDomain] = domain.rawValue
+            block[.sourceOffset] = offset
+            block[.flags] |= GrantCopyFlag.sourceIsReference
+        case .frame(let frame, let domain, let offset):
+            block[.sourceFrame] = frame.rawValue
+            block[.sourceDomain] = domain.rawValue
+            block[.sourceOffset] = offset
+        }
+        switch target {
+        case .reference(let reference, let domain, let offset):
+            block[.destinationReference] = reference.rawValue
+            block[.destinationDomain] = domain.rawValue
+            block[.destinationOffset] = offset
+            block[.flags] |= GrantCopyFlag.destinationIsReference
+        case .frame(let frame, let domain, let offset):
+            block[.destinationFrame] = frame.rawValue
+            block[.destinationDomain] = domain.rawValue
+            block[.destinationOffset] = offset
+        }
+        block[.length] = byteCount
+        block[.status] = GrantStatusCode.generalError
+        return block
+    }
+
+    // MARK: This domain's own table.
+
+    nonisolated(unsafe) private static var tableAddress: UInt64 = 0
+    nonisolated(unsafe) private static var nextReference: UInt32 = ReservedGrantReference.count
+    nonisolated(unsafe) private static var freeReferences: [UInt32] = []
+    private static let entriesPerFrame: UInt32 = 512
+
+    /// Maps the first page of the table, once. Errors of the mapping calls pass through.
+    public static func start() throws(XenError) {
+        // SAFETY: the table is set up by one vCPU, before others use it.
+        if unsafe tableAddress != 0 { return }
+        guard let frame = UnusedFrames.take() else { throw .noMemory }
+        try Memory.addToPhysmap(space: PhysmapSpace.grantTable, index: 0, at: frame)
+        unsafe tableAddress = frame.address.rawValue
+    }
+    /// An entry of the first table page.
+    public static func entry(_ reference: GrantReference) -> SharedView<GrantEntryV1Layout> {
+        precondition(reference.rawValue < entriesPerFrame)
+        // SAFETY: `start` mapped the page for good.
+        return MappedPage(unsafeAddress: unsafe tableAddress)
+            .sharedView(GrantEntryV1Layout.self, at: Int(reference.rawValue) * GrantEntryV1Layout.byteCount)
+    }
+    /// A reference that is not in use, from 8 on; nil when the page is full.
+    public static func takeReference() -> GrantReference? {
+        Processor.withoutInterrupts {
+            // SAFETY: one vCPU manages references, with interrupts off.
+            if let last = unsafe freeReferences.popLast() { return GrantReference(rawValue: last) }
+            guard unsafe nextReference < entriesPerFrame else { return nil }
+            defer { unsafe nextReference += 1 }
+            return GrantReference(rawValue: unsafe nextReference)
+        }
+    }
+    public static func giveReference(_ reference: GrantReference) {
+        Processor.withoutInterrupts { unsafe freeReferences.append(reference.rawValue) }
+    }
+    /// Publishes an entry: frame and domain first, then the flags that make it valid.
+    public static func publish(
+        _ frame: GuestFrame, to domain: DomainID, flags: UInt16, as reference: GrantReference
+    ) {
+        let entry = entry(reference)
+        entry.store(domain.rawValue, to: .domain)
+        entry.store(UInt32(truncatingIfNeeded: frame.rawValue), to: .frame)
+        entry.store(flags, to: .flags)
+    }
+    /// Takes an entry back; false while it is in use.
+    public static func revoke(_ reference: GrantReference) -> Bool {
+        let entry = entry(reference)
+        while true {
+            let flags = entry.load(.flags)
+            if flags & (GrantEntryFlag.reading | GrantEntryFlag.writing) != 0 { return false }
+            if entry.compareExchange(at: .flags, expected: flags, desired: 0) == flags { return true }
+        }
+    }
+}
+
+/// A page of this guest's that another domain may map or copy; both are given back when the value goes.
+public struct GrantedPage: ~Copyable {
+    public let reference: GrantReference
+    private let page: GuestPage
+    public var memory: MappedPage { page.memory }
+    public var frame: GuestFrame { page.frame }
+
+    /// Takes a page and grants it to `domain`.
+    /// - Throws: `noMemory` or `noSpace`, or an error of setting the table up.
+    public init(to domain: DomainID, readOnly: Bool = false) throws(XenError) {
+        try GrantTable.start()
+        guard let page = GuestPage() else { throw .noMemory }
+        guard let reference = GrantTable.takeReference() else { throw .noSpace }
+        GrantTable.publish(
+            page.frame, to: domain,
+            flags: GrantEntryFlag.permitAccess | (readOnly ? GrantEntryFlag.readOnly : 0), as: reference)
+        self.reference = reference
+        self.page = page
+    }
+    /// The entry's flags as the hypervisor left them.
+    public var flags: UInt16 { GrantTable.entry(reference).load(.flags) }
+    deinit {
+        // A page that a peer still has mapped cannot be used for anything else: both are then lost on purpose.
+        if GrantTable.revoke(reference) { GrantTable.giveReference(reference) }
+    }
+}
+
+/// Another domain's page, mapped through a grant; unmapped when the value goes.
+public struct MappedGrant: ~Copyable {
+    public let handle: GrantHandle
+    public let deviceBusAddress: UInt64
+    public let memory: MappedPage
+    private var isMapped = true
+
+    public init(_ reference: GrantReference, of domain: DomainID, readOnly: Bool = false) throws(GrantStatus) {
+        guard let frame = UnusedFrames.take() else { throw GrantStatus(rawValue: GrantStatusCode.noSpace) }
+        let mapping = try GrantTable.map(
+            reference, of: domain, at: frame.address.rawValue,
+            flags: GrantMapFlag.hostMap | (readOnly ? GrantMapFlag.readOnly : 0))
+        handle = mapping.handle
+        deviceBusAddress = mapping.deviceBusAddress
+        memory = MappedPage(unsafeAddress: frame.address.rawValue)
+    }
+    /// Unmaps now, and says whether the hypervisor agreed.
+    public consuming func unmap() throws(GrantStatus) {
+        isMapped = false
+        try GrantTable.unmap(handle, at: memory.address)
+    }
+    deinit { if isMapped { try? GrantTable.unmap(handle, at: memory.address) } }
+}

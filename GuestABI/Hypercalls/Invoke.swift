@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import CGuest
+public import SharedMemory
+public import XenABI
+
+/// The one way into the hypervisor: number and up to five arguments in registers, a signed result.
+public enum Hypercall {
+    /// Calls with raw arguments; the result is the hypervisor's, a negated error number included.
+    @inline(__always)
+    public static func invoke(
+        _ number: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0, _ e: UInt64 = 0
+    ) -> Int64 {
+        guest_hypercall(UInt64(number), a, b, c, d, e)
+    }
+
+    /// Calls `operation` of `number` with a block as its second argument; the hypervisor may change the block.
+    @inline(__always)
+    public static func invoke<Layout: ABILayout>(
+        _ number: UInt32, _ operation: UInt32, _ block: inout ArgumentBlock<Layout>
+    ) -> Int64 {
+        withAddress(of: &block) { invoke(number, UInt64(operation), $0) }
+    }
+
+    /// Calls a number whose only argument is a block (`domctl`, `sysctl`, `platform_op`).
+    @inline(__always)
+    public static func invoke<Layout: ABILayout>(_ number: UInt32, _ block: inout ArgumentBlock<Layout>) -> Int64 {
+        withAddress(of: &block) { invoke(number, $0) }
+    }
+
+    /// Like `invoke`, with a negative result as an error.
+    @inline(__always) @discardableResult
+    public static func call<Layout: ABILayout>(
+        _ number: UInt32, _ operation: UInt32, _ block: inout ArgumentBlock<Layout>
+    ) throws(XenError) -> UInt64 {
+        try check(invoke(number, operation, &block))
+    }
+
+    /// A hypercall's result as a value, or as the error it encodes.
+    @inline(__always) @discardableResult
+    public static func check(_ result: Int64) throws(XenError) -> UInt64 {
+        if result < 0 { throw XenError(rawValue: Int32(truncatingIfNeeded: 0 &- result)) }
+        return UInt64(bitPattern: result)
+    }
+
+    /// Gives `body` the linear address of a block, which is in place until `body` returns.
+    @inline(__always)
+    public static func withAddress<Layout: ABILayout, R>(
+        of block: inout ArgumentBlock<Layout>, _ body: (UInt64) -> R
+    ) -> R {
+        // SAFETY: only the address leaves; the hypervisor reads and writes at most `capacity` bytes there meanwhile.
+        unsafe withUnsafeMutablePointer(to: &block) { body(UInt64(UInt(bitPattern: $0))) }
+    }
+
+    /// Gives `body` the linear address of a fixed array of words.
+    @inline(__always)
+    public static func withAddress<let count: Int, Element: BitwiseCopyable, R>(
+        of array: inout InlineArray<count, Element>, _ body: (UInt64) -> R
+    ) -> R {
+        // SAFETY: only the address leaves; the array is in place until `body` returns.
+        unsafe withUnsafeMutablePointer(to: &array) { body(UInt64(UInt(bitPattern: $0))) }
+    }
+
+    /// Number of calls that `calls` makes in one `multicall`, each `{number, arguments}`; results come back in place.
+    public static func multicall<let count: Int>(
+        _ calls: inout InlineArray<count, MulticallEntry>
+    ) throws(XenError) {
+        // Each entry is 64 bytes: 8 words.
+        guard let page = GuestPage() else { throw .noMemory }
+        for index in 0..<count {
+            let entry = page.memory.view(MulticallEntryLayout.self, at: index * MulticallEntryLayout.byteCount)
+            entry[.operation] = UInt64(calls[index].number)
+            for argument in 0..<6 { entry[.arguments.element(argument)] = calls[index].arguments[argument] }
+        }
+        try check(invoke(HypercallNumber.multicall, page.memory.address, UInt64(count)))
+        for index in 0..<count {
+            let entry = page.memory.view(MulticallEntryLayout.self, at: index * MulticallEntryLayout.byteCount)
+            calls[index].result = Int64(bitPattern: entry[.result])
+        }
+    }
+}
+
+/// One call of a batch.
+public struct MulticallEntry: BitwiseCopyable, Sendable {
+    public var number: UInt32
+    public var arguments: InlineArray<6, UInt64>
+    public var result: Int64 = 0
+    public init(_ number: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0) {
+        self.number = number
+        arguments = [a, b, c, 0, 0, 0]
+    }
+}
+
+extension ArgumentBlock {
+    /// A field of a block that lies inside this one, from byte `start` on.
+    @inlinable public subscript<Inner: ABILayout, Value: BitwiseCopyable>(
+        field: Field<Inner, Value>, at start: Int
+    ) -> Value {
+        get { self[Field<Layout, Value>(at: start &+ field.offset)] }
+        set { self[Field<Layout, Value>(at: start &+ field.offset)] = newValue }
+    }
+}
