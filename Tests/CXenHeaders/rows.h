@@ -1453,7 +1453,7 @@ static const struct xen_abi_row xen_abi_rows[] = {
     { "physdev_dbgp_op", "", 0, sizeof(struct physdev_dbgp_op) },
     { "physdev_dbgp_op", "op", offsetof(struct physdev_dbgp_op, op), sizeof(((struct physdev_dbgp_op *)0)->op) },
     { "physdev_dbgp_op", "bus", offsetof(struct physdev_dbgp_op, bus), sizeof(((struct physdev_dbgp_op *)0)->bus) },
-    { "blkif_sring", "", 0, sizeof(struct blkif_sring) },
+    { "blkif_sring", "", 0, offsetof(struct blkif_sring, ring) },
     { "blkif_sring", "req_prod", offsetof(struct blkif_sring, req_prod), sizeof(((struct blkif_sring *)0)->req_prod) },
     { "blkif_sring", "req_event", offsetof(struct blkif_sring, req_event), sizeof(((struct blkif_sring *)0)->req_event) },
     { "blkif_sring", "rsp_prod", offsetof(struct blkif_sring, rsp_prod), sizeof(((struct blkif_sring *)0)->rsp_prod) },
@@ -1511,6 +1511,13 @@ static const struct xen_abi_row xen_abi_rows[] = {
     { "netif_extra_info", "u.gso.size", offsetof(struct netif_extra_info, u.gso.size), sizeof(((struct netif_extra_info *)0)->u.gso.size) },
     { "netif_extra_info", "u.gso.type", offsetof(struct netif_extra_info, u.gso.type), sizeof(((struct netif_extra_info *)0)->u.gso.type) },
     { "netif_extra_info", "u.gso.features", offsetof(struct netif_extra_info, u.gso.features), sizeof(((struct netif_extra_info *)0)->u.gso.features) },
+    { "blkif_request_discard", "", 0, sizeof(struct blkif_request_discard) },
+    { "blkif_request_discard", "operation", offsetof(struct blkif_request_discard, operation), sizeof(((struct blkif_request_discard *)0)->operation) },
+    { "blkif_request_discard", "flag", offsetof(struct blkif_request_discard, flag), sizeof(((struct blkif_request_discard *)0)->flag) },
+    { "blkif_request_discard", "handle", offsetof(struct blkif_request_discard, handle), sizeof(((struct blkif_request_discard *)0)->handle) },
+    { "blkif_request_discard", "id", offsetof(struct blkif_request_discard, id), sizeof(((struct blkif_request_discard *)0)->id) },
+    { "blkif_request_discard", "sector_number", offsetof(struct blkif_request_discard, sector_number), sizeof(((struct blkif_request_discard *)0)->sector_number) },
+    { "blkif_request_discard", "nr_sectors", offsetof(struct blkif_request_discard, nr_sectors), sizeof(((struct blkif_request_discard *)0)->nr_sectors) },
 };
 
 static inline uint64_t xen_abi_row_count(void) { return sizeof(xen_abi_rows) / sizeof(xen_abi_rows[0]); }
