@@ -4,6 +4,7 @@ import ControlAPI
 
 struct Console: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "console",
         abstract: "Attach to a domain's console. Ctrl-] leaves it.",
         discussion: "The last 16 KiB that the domain wrote are shown first. With the standard input from a file or pipe, "
             + "the console stays attached when the input ends, until the domain goes away.")

@@ -5,6 +5,7 @@ import ControlAPI
 
 struct Create: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "create",
         abstract: "Create a domain from a configuration file and start it.",
         discussion: "Settings after the file replace those in it: \(Program.name) create web.cfg memory=256 name=web2")
 

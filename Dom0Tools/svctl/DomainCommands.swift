@@ -15,7 +15,7 @@ private func fetch<Answer: Decodable>(_ what: String, _ path: String) throws(Fai
 }
 
 struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List domains.", aliases: ["ls"])
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List domains.", aliases: ["ls"])
     @Argument(help: "Names or numbers; all if none.") var domains: [String] = []
     @Flag(name: .shortAndLong, help: "Everything about each domain, as JSON.") var long = false
     @Flag(name: .long, help: "The same list as JSON.") var json = false
@@ -45,7 +45,7 @@ struct List: ParsableCommand {
 }
 
 struct Pause: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Stop a domain's vCPUs until unpause.")
+    static let configuration = CommandConfiguration(commandName: "pause", abstract: "Stop a domain's vCPUs until unpause.")
     @Argument(help: "Name or number of the domain.") var domain: String
     func run() throws {
         try doing("pause \"\(domain)\"") { () throws(APIError) in try service.tell("POST", path(domain, "pause")) }
@@ -53,7 +53,7 @@ struct Pause: ParsableCommand {
 }
 
 struct Unpause: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Let a paused domain run.")
+    static let configuration = CommandConfiguration(commandName: "unpause", abstract: "Let a paused domain run.")
     @Argument(help: "Name or number of the domain.") var domain: String
     func run() throws {
         try doing("unpause \"\(domain)\"") { () throws(APIError) in try service.tell("POST", path(domain, "unpause")) }
@@ -94,19 +94,19 @@ struct StopOptions: ParsableArguments {
 }
 
 struct Shutdown: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Ask a domain's kernel to power off.")
+    static let configuration = CommandConfiguration(commandName: "shutdown", abstract: "Ask a domain's kernel to power off.")
     @OptionGroup var options: StopOptions
     func run() throws { try options.send("shutdown") }
 }
 
 struct Reboot: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Ask a domain's kernel to reboot.")
+    static let configuration = CommandConfiguration(commandName: "reboot", abstract: "Ask a domain's kernel to reboot.")
     @OptionGroup var options: StopOptions
     func run() throws { try options.send("reboot") }
 }
 
 struct Destroy: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "End a domain at once, as if its power were cut.")
+    static let configuration = CommandConfiguration(commandName: "destroy", abstract: "End a domain at once, as if its power were cut.")
     @Argument(help: "Names or numbers of domains.") var domains: [String]
     @Flag(name: .short, help: .hidden) var force = false
     func run() throws {
@@ -117,7 +117,7 @@ struct Destroy: ParsableCommand {
 }
 
 struct Rename: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Give a domain another name.")
+    static let configuration = CommandConfiguration(commandName: "rename", abstract: "Give a domain another name.")
     @Argument(help: "Name or number of the domain.") var domain: String
     @Argument(help: "The new name.") var name: String
     func run() throws {
@@ -146,7 +146,7 @@ struct DomainName: ParsableCommand {
 }
 
 struct Uptime: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print how long domains have been running.")
+    static let configuration = CommandConfiguration(commandName: "uptime", abstract: "Print how long domains have been running.")
     @Argument(help: "Names or numbers; all if none.") var domains: [String] = []
     @Flag(name: .long, help: "As JSON.") var json = false
     func run() throws {
@@ -177,7 +177,7 @@ struct VcpuList: ParsableCommand {
 }
 
 struct Info: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Describe the machine and the hypervisor.")
+    static let configuration = CommandConfiguration(commandName: "info", abstract: "Describe the machine and the hypervisor.")
     @Flag(name: .long, help: "As JSON.") var json = false
     @Flag(name: .shortAndLong, help: .hidden) var numa = false
     func run() throws {
@@ -187,7 +187,7 @@ struct Info: ParsableCommand {
 }
 
 struct Dmesg: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print the hypervisor's log.")
+    static let configuration = CommandConfiguration(commandName: "dmesg", abstract: "Print the hypervisor's log.")
     @Flag(name: [.customShort("c"), .customLong("clear")], help: "Clear the log afterwards.") var clears = false
     func run() throws {
         let log: HypervisorLog = try doing("read the hypervisor's log") { () throws(APIError) in
@@ -198,7 +198,7 @@ struct Dmesg: ParsableCommand {
 }
 
 struct Events: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print what happens to domains, until interrupted.")
+    static let configuration = CommandConfiguration(commandName: "events", abstract: "Print what happens to domains, until interrupted.")
     @Flag(name: .long, help: "One JSON object a line.") var json = false
     func run() throws {
         try doing("follow events") { () throws(APIError) in
@@ -217,7 +217,7 @@ struct Events: ParsableCommand {
 }
 
 struct Version: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print the versions of svctl and svd.")
+    static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the versions of svctl and svd.")
     func run() throws {
         Output.print("svctl \(ControlRelease.text), interface \(APIVersion.current)\n")
         let version: VersionInfo = try fetch("ask svd", "/v1/version")
