@@ -35,10 +35,22 @@ help: ## Show this list
 run: setup machine ## Build what is missing and boot it with the Dom0 shell on this terminal
 	@SCRIPT= $(HARNESS)/dom0-run
 
-.PHONY: dom0
-dom0: machine ## Run SCRIPT=path in Dom0; also SHARE= TIMEOUT= MEM= CPUS= QEMU_EXTRA= (all: Tests/Harness/dom0-run)
+# make ends with 2 whatever a recipe ends with; this gives `dom0` the script's own status.
+-load $(BUILD)/make-exit.so(exit_gmk_setup)
+$(BUILD)/make-exit.so: $(HARNESS)/make-exit.c
+	@mkdir -p $(BUILD)
+	@{ cc -shared -fPIC -o $@ $< || $(TOOLCHAIN)clang -shared -fPIC -o $@ $<; } 2>/dev/null || true
+STATUS = $(BUILD)/status-$(shell echo $$PPID)
+
+.PHONY: dom0 dom0-script dom0-attempt
+dom0: dom0-script dom0-attempt ## Run SCRIPT=path in Dom0; also SHARE= TIMEOUT= MEM= CPUS= QEMU_EXTRA= (all: Tests/Harness/dom0-run)
+	@status=$(file <$(STATUS)); rm -f $(STATUS); exit $$status$(exit $(file <$(STATUS))$(shell rm -f $(STATUS)))
+
+dom0-script:
 	@test -n "$${SCRIPT:-}" || { echo "make dom0: give SCRIPT=path (or use make run)" >&2; exit 2; }
-	@$(HARNESS)/dom0-run
+
+dom0-attempt: machine
+	@$(HARNESS)/dom0-run && echo 0 >$(STATUS) || echo $$? >$(STATUS)
 
 .PHONY: demo
 demo: machine ## Boot, start a DomU, use its console, disk and network, shut down; prints a transcript
@@ -107,18 +119,18 @@ dom0-files: $(BUILD)/vmlinux-dom0 $(BUILD)/dom0-initrd ## Extract Dom0's kernel 
 
 .PHONY: dom0-root
 dom0-root: dom0-files ## Make Dom0's root disk, build/dom0.img, with the tools that are built
-	@$(MAKE) $(BUILD)/dom0.img
+	@$(MAKE) -s $(BUILD)/dom0.img
 
 # What a boot needs. Our own hypervisor is built; for the others only the Dom0 side is made, with the tools that are there.
 .PHONY: machine
 machine:
 ifneq ($(NOBUILD),)
 else ifeq ($(HYPERVISOR),xen)
-	@$(MAKE) $(BUILD)/xen dom0-root >&2
+	@$(MAKE) -s $(BUILD)/xen dom0-root >&2
 else ifeq ($(HYPERVISOR),none)
 	@$(MAKE) dom0-root >&2
 else
-	@$(MAKE) image tools dom0-root >&2
+	@$(MAKE) -s image tools dom0-root >&2
 endif
 
 ##@ Test
