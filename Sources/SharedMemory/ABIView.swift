@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import XenABI
+import XenABI
 
 /// Memory laid out as `Layout` that nobody else writes now: a copied-in block, a stopped vCPU's control block.
 @safe public struct ABIView<Layout: ABILayout>: BitwiseCopyable {

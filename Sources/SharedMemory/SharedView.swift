@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-public import Synchronization
-public import XenABI
+import Synchronization
+import XenABI
 
 /// Memory laid out as `Layout` that another domain may change at any moment: rings, grant entries, shared info.
 ///

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import SharedMemory
+import XenABI
+
+/// From the registers of a hypercall to its handler and back.
+extension Ref<VirtualCPU> {
+    /// Handles one hypercall of a vCPU that stands at a VMCALL or VMMCALL instruction, `paging` being set. Afterwards RAX
+    /// holds the result, or `continuesHypercall` is set and the registers hold the call that is to be made again.
+    /// Xen public/arch-x86/xen-x86_64.h.
+    public func handleHypercall() {
+        let registers = state.registers
+        // Guest-controlled from here.
+        guard state.paging.privilegeLevel == 0 else {
+            registers[.rax] = UInt64(bitPattern: XenError.notPermitted.returnValue)
+            return
+        }
+        guard state.paging.isLongMode else {
+            // 32-bit callers need the compat layouts (Docs/Caveats.md).
+            registers[.rax] = UInt64(UInt32(bitPattern: Int32(truncatingIfNeeded: XenError.notImplemented.returnValue)))
+            return
+        }
+        let number = registers[.rax]
+        let result = call(
+            number, registers[.rdi], registers[.rsi], registers[.rdx], registers[.r10], registers[.r8])
+        if !state.continuesHypercall { registers[.rax] = UInt64(bitPattern: result) }
+    }
+
+    /// Calls a handler by number; an error comes back negated.
+    func call(
+        _ number: UInt64, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64
+    ) -> Int64 {
+        do throws(XenError) {
+            switch number {
+            case UInt64(HypercallNumber.eventChannel): return try eventChannelOperation(a, b)
+            case UInt64(HypercallNumber.grantTable): return try grantTableOperation(a, b, c)
+            case UInt64(HypercallNumber.vcpu): return try vcpuOperation(a, b, c)
+            case UInt64(HypercallNumber.scheduler): return try schedulerOperation(a, b)
+            case UInt64(HypercallNumber.version): return try versionOperation(a, b)
+            case UInt64(HypercallNumber.memory): return try memoryOperation(a, b)
+            case UInt64(HypercallNumber.setTimer): return setTimer(a)
+            case UInt64(HypercallNumber.consoleIO): return try consoleOperation(a, b, c)
+            case UInt64(HypercallNumber.multicall): return try multicall(a, b)
+            case UInt64(HypercallNumber.hvm): return try hvmOperation(a, b)
+            case UInt64(HypercallNumber.physicalDevice): return try physicalDeviceOperation(a, b)
+            case UInt64(HypercallNumber.platform): return try platformOperation(a)
+            case UInt64(HypercallNumber.sysctl): return try systemControl(a)
+            case UInt64(HypercallNumber.domctl): return try domainControl(a)
+            case UInt64(HypercallNumber.vmAssist): return try assistOperation(a, b)
+            case UInt64(HypercallNumber.deviceModel): return try deviceModelOperation(a, b, c)
+            case UInt64(HypercallNumber.pmu): return XenError.notSupported.returnValue
+            default: return XenError.notImplemented.returnValue
+            }
+        } catch {
+            return error.returnValue
+        }
+    }
+
+    /// The call is to be made again after interrupts were looked at: the arguments given replace the caller's, and RIP
+    /// stays on the instruction. The handler returns 0.
+    public func continueHypercall(
+        _ number: UInt32, _ first: UInt64, _ second: UInt64? = nil, _ third: UInt64? = nil
+    ) {
+        let registers = state.registers
+        state.continuesHypercall = true
+        registers[.rax] = UInt64(number)
+        registers[.rdi] = first
+        if let second { registers[.rsi] = second }
+        if let third { registers[.rdx] = third }
+    }
+    /// True when a long operation should make room: its time slice ended, or an interrupt or timer is due.
+    public var shouldPreempt: Bool {
+        let hypervisor = state.hypervisor
+        guard !state.isInMulticall else { return false }
+        let cpu = max(Int(state.runningOn), 0)
+        if hypervisor.state.scheduler.needsReschedule[cpu & 63] { return true }
+        return hypervisor.state.now() >= hypervisor.nextDeadline(cpu: cpu & 63)
+    }
+
+    /// `HYPERVISOR_multicall`: entries in order; each result is written into its entry. Entries are read once.
+    func multicall(_ list: UInt64, _ count: UInt64) throws(XenError) -> Int64 {
+        var address = list
+        var left = count
+        while left > 0 {
+            var entry = try copyIn(MulticallEntryLayout.self, at: address)
+            let number = entry[MulticallEntryLayout.operation]
+            state.isInMulticall = true
+            let result =
+                number == UInt64(HypercallNumber.multicall)
+                ? XenError.invalidArgument.returnValue
+                : call(
+                    number, entry[MulticallEntryLayout.argument(0)], entry[MulticallEntryLayout.argument(1)],
+                    entry[MulticallEntryLayout.argument(2)], entry[MulticallEntryLayout.argument(3)],
+                    entry[MulticallEntryLayout.argument(4)])
+            state.isInMulticall = false
+            entry[MulticallEntryLayout.result] = UInt64(bitPattern: result)
+            try copyOut(
+                UInt64(bitPattern: result), field: MulticallEntryLayout.result, of: address)
+            address = address &+ 64
+            left &-= 1
+            if left > 0, shouldPreempt {
+                continueHypercall(HypercallNumber.multicall, address, left)
+                return 0
+            }
+        }
+        return 0
+    }
+}
+
+/// `struct multicall_entry`, public/xen.h. 64 bytes.
+enum MulticallEntryLayout: ABILayout {
+    static var byteCount: Int { 64 }
+    static var operation: Field<Self, UInt64> { .init(at: 0) }
+    static var result: Field<Self, UInt64> { .init(at: 8) }
+    static func argument(_ index: Int) -> Field<Self, UInt64> { .init(at: 16 &+ 8 &* index) }
+}
