@@ -65,7 +65,9 @@ targets += [
         path: "GuestABI", exclude: ["CGuest"], swiftSettings: settings),
 ]
 targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
-let guests = ["Hello"]
+let guests = [
+    "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable",
+]
 targets += guests.map(guest)
 
 // MARK: Dom0 tools.
@@ -74,6 +76,7 @@ targets += [
         name: "CCompression", path: "Dom0Tools/CCompression",
         linkerSettings: [.linkedLibrary("lzma"), .linkedLibrary("zstd"), .linkedLibrary("lz4"), .linkedLibrary("z")]),
     .target(name: "CLinuxXen", path: "Dom0Tools/CLinuxXen"),
+    .target(name: "CBackends", path: "Dom0Tools/CBackends"),
     module("Reactor", "Dom0Tools/Reactor", ["CLinuxXen"]),
     module("LinuxXen", "Dom0Tools/LinuxXen", ["XenABI", "SharedMemory", "CLinuxXen"]),
     module("DomainBuilder", "Dom0Tools/DomainBuilder", ["XenABI", "SharedMemory", "LinuxXen", "CCompression"]),
@@ -87,10 +90,10 @@ targets += [
     module(
         "Backends", "Dom0Tools/Backends",
         ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "LinuxXen", "Reactor",
-         "CLinuxXen", logging]),
+         "CLinuxXen", "CBackends"]),
     tool("svctl", "Dom0Tools/svctl", ["ControlAPI", "Configuration", argumentParser]),
     tool("svd", "Dom0Tools/svd", ["DomainManager", "ControlAPI", "Reactor", argumentParser, logging, flyingFox]),
-    tool("svback", "Dom0Tools/svback", ["Backends", "Reactor", argumentParser, logging]),
+    tool("svback", "Dom0Tools/svback", ["Backends", "Reactor"]),
 ]
 
 // MARK: Tests.
