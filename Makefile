@@ -32,7 +32,7 @@ help: ## Show this list
 	    /^[a-z0-9_-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
-run: setup machine ## Build what is missing and boot it with the Dom0 shell on this terminal
+run: packages machine ## Build what is missing and boot it with the Dom0 shell on this terminal
 	@SCRIPT= $(HARNESS)/dom0-run
 
 # make ends with 2 whatever a recipe ends with; this gives `dom0` the script's own status.
@@ -63,7 +63,11 @@ iso: image dom0-files ## Write build/swiftvisor.iso, a GRUB (Multiboot 2) CD wit
 ##@ Build
 
 .PHONY: setup
-setup: ## Install the Debian packages that are missing
+setup: packages ## Install the Debian packages that are missing and turn the Git hooks on
+	@[ ! -d .git ] || git config core.hooksPath .githooks
+
+.PHONY: packages
+packages:
 	@$(HARNESS)/setup
 
 .PHONY: build
@@ -94,7 +98,7 @@ tools: ## Build the Dom0 tools (svd, svback, svctl) into build/tools
 	        $(OBJCOPY) --strip-all $(BUILD)/tools/$$tool.full $(BUILD)/tools/$$tool; }; \
 	done
 
-DOM0_PARTS := $(HARNESS)/make-dom0 $(HARNESS)/initrd-init $(HARNESS)/domu-init
+DOM0_PARTS := $(HARNESS)/make-dom0 $(HARNESS)/initrd-init $(wildcard $(HARNESS)/domu/*)
 ROOT_PARTS := $(shell find $(HARNESS)/rootfs -type f 2>/dev/null)
 
 $(BUILD)/vmlinux-dom0 $(BUILD)/vmlinuz-dom0 &: $(HARNESS)/make-dom0

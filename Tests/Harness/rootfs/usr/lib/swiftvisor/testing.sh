@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+# For scripts that run in Dom0 and test it: `. /usr/lib/swiftvisor/testing.sh`.
+# A failed expectation prints what was wanted and what was there, and ends the script with status 1.
+
+export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LOGS=/var/log/swiftvisor
+WORK=$(mktemp -d /tmp/test.XXXXXX)
+
+# say TEXT: a line of the transcript, with the seconds since Dom0's kernel started.
+say() {
+    read -r uptime _ </proc/uptime
+    printf '[%7.2f s] %s\n' "$uptime" "$*"
+}
+
+fail() {
+    say "FAILED: $*"
+    for log in "$LOGS"/console-*.log; do
+        [ -s "$log" ] && echo "--- end of $log" && tail -n 15 "$log"
+    done
+    [ -s "$LOGS/svd.log" ] && echo "--- end of $LOGS/svd.log" && tail -n 15 "$LOGS/svd.log"
+    exit 1
+}
+
+# until_true SECONDS WHAT COMMAND…: runs the command until it succeeds; fails with WHAT after that time.
+until_true() {
+    limit=$1 what=$2
+    shift 2
+    read -r now _ </proc/uptime
+    deadline=$((${now%.*} + limit))
+    until "$@" >/dev/null 2>&1; do
+        read -r now _ </proc/uptime
+        [ "${now%.*}" -lt "$deadline" ] || fail "not within $limit s: $what"
+        usleep 50000
+    done
+}
+
+# expect WHAT COMMAND…: the command must succeed.
+expect() {
+    what=$1
+    shift
+    output=$("$@" 2>&1) || fail "$what: status $? of: $*
+$output"
+}
+
+# expect_equal WHAT WANTED ACTUAL
+expect_equal() {
+    [ "$2" = "$3" ] || fail "$1: wanted \"$2\", got \"$3\""
+}
+
+# expect_failure STATUS PATTERN COMMAND…: the command must end with that status and say something that matches.
+expect_failure() {
+    wanted=$1 pattern=$2
+    shift 2
+    output=$("$@" 2>&1)
+    status=$?
+    [ "$status" = "$wanted" ] || fail "wanted status $wanted, got $status, of: $*
+$output"
+    echo "$output" | grep -q -i -E -- "$pattern" || fail "the message of: $*
+does not match \"$pattern\": $output"
+}
+
+console_log() {
+    echo "$LOGS/console-$1.log"
+}
+
+count_lines() {
+    grep -c -- "$2" "$1" 2>/dev/null
+}
+
+# wait_console NAME SECONDS PATTERN [TIMES]: waits until the console log has that many lines with PATTERN.
+wait_console() {
+    log=$(console_log "$1")
+    read -r now _ </proc/uptime
+    deadline=$((${now%.*} + $2))
+    until [ "$(count_lines "$log" "$3")" -ge "${4:-1}" ] 2>/dev/null; do
+        read -r now _ </proc/uptime
+        [ "${now%.*}" -lt "$deadline" ] || fail "console of $1 has no line with \"$3\" ${4:+($4 times) }after $2 s"
+        usleep 50000
+    done
+}
+
+# attach NAME: keeps `svctl console` attached, with a pipe as its input. Domains one at a time.
+attach() {
+    mkfifo "$WORK/console-$1"
+    exec 9<>"$WORK/console-$1"
+    svctl console "$1" <"$WORK/console-$1" >"$WORK/console-$1.out" 2>&1 &
+    attached=$!
+    typed=0
+}
+
+detach() {
+    kill "$attached" 2>/dev/null
+    wait "$attached" 2>/dev/null
+    exec 9>&-
+    rm -f "$WORK"/console-*
+}
+
+# in_domu NAME SECONDS COMMAND: types a command into the attached console, waits until it ended, prints its output.
+# The mark is typed in two parts so that the echo of what was typed is not taken for it.
+in_domu() {
+    typed=$((typed + 1))
+    out="$WORK/console-$1.out"
+    printf "echo SV-START''-%d; %s; echo SV-DONE''-%d-\$?\n" "$typed" "$3" "$typed" >&9
+    read -r now _ </proc/uptime
+    deadline=$((${now%.*} + $2))
+    until grep -q "^SV-DONE-$typed-" "$out" 2>/dev/null; do
+        read -r now _ </proc/uptime
+        [ "${now%.*}" -lt "$deadline" ] || fail "no end of \"$3\" in $1 after $2 s; its console:
+$(tail -n 20 "$out")"
+        usleep 50000
+    done
+    tr -d '\r' <"$out" | sed -n "/^SV-START-$typed\$/,/^SV-DONE-$typed-/p" | sed '1d;$d'
+    return "$(tr -d '\r' <"$out" | sed -n "s/^SV-DONE-$typed-//p" | tail -n 1)"
+}
+
+# domid NAME: the domain's number, or nothing.
+domid() {
+    svctl domid "$1" 2>/dev/null
+}
+
+is_gone() {
+    [ -z "$(domid "$1")" ]
+}
+
+# make_config NAME [LINE…]: writes a configuration for a small DomU, prints its path. Later lines replace earlier keys
+# only if the key is not one of these: name, type, kernel, ramdisk, memory, vcpus, cmdline.
+make_config() {
+    config="$WORK/$1.cfg"
+    cat >"$config" <<END
+name = "$1"
+type = "pvh"
+kernel = "/boot/vmlinuz-cloud"
+ramdisk = "/boot/domu-initrd"
+memory = ${MEMORY:-128}
+vcpus = 1
+cmdline = "console=hvc0 quiet ${CMDLINE:-}"
+END
+    shift
+    for line in "$@"; do echo "$line" >>"$config"; done
+    echo "$config"
+}
+
+# make_disk NAME MIB: a raw image, prints its path.
+make_disk() {
+    truncate -s "$2M" "/var/lib/swiftvisor/images/$1.img"
+    echo "/var/lib/swiftvisor/images/$1.img"
+}
+
+free_kib() {
+    svctl info --json 2>/dev/null | tr ',{}' '\n\n\n' | sed -n 's/.*"free_memory_kib"[^0-9]*\([0-9]*\).*/\1/p;
+        s/.*"freeMemoryKiB"[^0-9]*\([0-9]*\).*/\1/p' | head -n 1
+}
+
+# nothing_left NAME DOMID: no domain, store entry, backend process or tap of that domain is left.
+nothing_left() {
+    until_true 20 "domain $1 leaves the list" is_gone "$1"
+    if xenstore-exists "/local/domain/$2" 2>/dev/null; then
+        fail "the store still has /local/domain/$2: $(xenstore-ls "/local/domain/$2")"
+    fi
+    for kind in vbd vif; do
+        if xenstore-exists "/local/domain/0/backend/$kind/$2" 2>/dev/null; then
+            fail "the store still has /local/domain/0/backend/$kind/$2"
+        fi
+    done
+    no_backend() { ! pgrep -f "svback $2" && ! ls -d "/sys/class/net/vif$2."*; }
+    until_true 10 "svback and taps of domain $2 end" no_backend "$1" "$2"
+}
