@@ -15,6 +15,8 @@ public final class XenControl {
     /// One page: the argument block of the current call.
     let block: MappedPages
     private var list: MappedPages?
+    /// False once the hypervisor refused to copy into a domain by itself.
+    var offersDirectCopy = true
 
     /// - Throws: ENOENT if the kernel has no privcmd driver or runs under no hypervisor.
     public init(privcmd: String = "/dev/xen/privcmd", hypercall: String = "/dev/xen/hypercall") throws(XenCallError) {

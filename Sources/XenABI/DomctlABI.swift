@@ -917,6 +917,30 @@ extension Field<DomctlMemoryMappingLayout, UInt32> {
     @inlinable public static var add: Self { .init(at: 24) }
 }
 
+/// Copies between a domain's memory, by vCPU 0's linear addresses, and a buffer of the caller. `struct
+/// xen_domctl_gdbsx_memio`, 40 bytes.
+public enum DomctlGuestMemoryIOLayout: ABILayout {
+    @inlinable public static var byteCount: Int { 40 }
+}
+extension Field<DomctlGuestMemoryIOLayout, UInt64> {
+    /// `pgd3val`.
+    @inlinable public static var directoryBase: Self { .init(at: 0) }
+    /// `gva`.
+    @inlinable public static var guestAddress: Self { .init(at: 8) }
+    /// `uva`.
+    @inlinable public static var buffer: Self { .init(at: 16) }
+}
+extension Field<DomctlGuestMemoryIOLayout, UInt32> {
+    /// `len`.
+    @inlinable public static var length: Self { .init(at: 24) }
+    /// `remain`.
+    @inlinable public static var remaining: Self { .init(at: 32) }
+}
+extension Field<DomctlGuestMemoryIOLayout, UInt8> {
+    /// `gwr`.
+    @inlinable public static var isWrite: Self { .init(at: 28) }
+}
+
 /// A guest's bitmap. `public/xen.h`. `struct xenctl_bitmap`, 16 bytes.
 public enum BitmapLayout: ABILayout {
     @inlinable public static var byteCount: Int { 16 }

@@ -81,7 +81,7 @@ public enum PhysmapSpace {
 /// Flags in the index of `PhysmapSpace.grantTable`.
 public enum GrantTableMapIndex {
     /// `XENMAPIDX_grant_table_status`.
-    @inlinable public static var statusFrame: UInt64 { 0x8000_0000 }
+    @inlinable public static var statusFrame: UInt64 { 0x80000000 }
 }
 
 /// `mem_flags` of a reservation above its address bits and node.

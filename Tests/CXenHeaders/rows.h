@@ -1518,6 +1518,13 @@ static const struct xen_abi_row xen_abi_rows[] = {
     { "blkif_request_discard", "id", offsetof(struct blkif_request_discard, id), sizeof(((struct blkif_request_discard *)0)->id) },
     { "blkif_request_discard", "sector_number", offsetof(struct blkif_request_discard, sector_number), sizeof(((struct blkif_request_discard *)0)->sector_number) },
     { "blkif_request_discard", "nr_sectors", offsetof(struct blkif_request_discard, nr_sectors), sizeof(((struct blkif_request_discard *)0)->nr_sectors) },
+    { "xen_domctl_gdbsx_memio", "", 0, sizeof(struct xen_domctl_gdbsx_memio) },
+    { "xen_domctl_gdbsx_memio", "pgd3val", offsetof(struct xen_domctl_gdbsx_memio, pgd3val), sizeof(((struct xen_domctl_gdbsx_memio *)0)->pgd3val) },
+    { "xen_domctl_gdbsx_memio", "gva", offsetof(struct xen_domctl_gdbsx_memio, gva), sizeof(((struct xen_domctl_gdbsx_memio *)0)->gva) },
+    { "xen_domctl_gdbsx_memio", "uva", offsetof(struct xen_domctl_gdbsx_memio, uva), sizeof(((struct xen_domctl_gdbsx_memio *)0)->uva) },
+    { "xen_domctl_gdbsx_memio", "len", offsetof(struct xen_domctl_gdbsx_memio, len), sizeof(((struct xen_domctl_gdbsx_memio *)0)->len) },
+    { "xen_domctl_gdbsx_memio", "gwr", offsetof(struct xen_domctl_gdbsx_memio, gwr), sizeof(((struct xen_domctl_gdbsx_memio *)0)->gwr) },
+    { "xen_domctl_gdbsx_memio", "remain", offsetof(struct xen_domctl_gdbsx_memio, remain), sizeof(((struct xen_domctl_gdbsx_memio *)0)->remain) },
 };
 
 static inline uint64_t xen_abi_row_count(void) { return sizeof(xen_abi_rows) / sizeof(xen_abi_rows[0]); }

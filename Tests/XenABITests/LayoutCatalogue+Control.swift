@@ -1347,11 +1347,19 @@ extension LayoutCatalogue {
             .init("frameCount", c: "nr_mfns", Field<DomctlMemoryMappingLayout, UInt64>.frameCount),
             .init("add", c: "add_mapping", Field<DomctlMemoryMappingLayout, UInt32>.add),
         ])
-        let t33 = LayoutTable(BitmapLayout.self, c: "xenctl_bitmap", [
+        let t33 = LayoutTable(DomctlGuestMemoryIOLayout.self, c: "xen_domctl_gdbsx_memio", [
+            .init("directoryBase", c: "pgd3val", Field<DomctlGuestMemoryIOLayout, UInt64>.directoryBase),
+            .init("guestAddress", c: "gva", Field<DomctlGuestMemoryIOLayout, UInt64>.guestAddress),
+            .init("buffer", c: "uva", Field<DomctlGuestMemoryIOLayout, UInt64>.buffer),
+            .init("length", c: "len", Field<DomctlGuestMemoryIOLayout, UInt32>.length),
+            .init("isWrite", c: "gwr", Field<DomctlGuestMemoryIOLayout, UInt8>.isWrite),
+            .init("remaining", c: "remain", Field<DomctlGuestMemoryIOLayout, UInt32>.remaining),
+        ])
+        let t34 = LayoutTable(BitmapLayout.self, c: "xenctl_bitmap", [
             .init("bitmap", c: "bitmap", Field<BitmapLayout, UInt64>.bitmap),
             .init("bitCount", c: "nr_bits", Field<BitmapLayout, UInt32>.bitCount),
         ])
-        return [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15, t16, t17, t18, t19, t20, t21, t22, t23, t24, t25, t26, t27, t28, t29, t30, t31, t32, t33]
+        return [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15, t16, t17, t18, t19, t20, t21, t22, t23, t24, t25, t26, t27, t28, t29, t30, t31, t32, t33, t34]
     }
 
     static var domctlConstants: [ConstantTable] {

@@ -138,3 +138,36 @@ static inline long sv_gntdev_copy(int fd, uint32_t count, struct sv_grant_copy_s
     } request = {count, segments};
     return sv_request(fd, _IOC(_IOC_NONE, 'G', 8, sizeof(request)), &request);
 }
+
+// MARK: Copies
+
+typedef uint64_t sv_word_pair __attribute__((vector_size(16), aligned(1)));
+
+/// Copies `count` bytes between ranges that do not overlap, in wide words. Not memcpy, which uses string instructions for
+/// large blocks: an emulator runs those a byte at a time.
+__attribute__((no_builtin("memcpy"))) static inline void sv_copy(void *target, const void *source, uint64_t count) {
+    char *to = (char *)target;
+    const char *from = (const char *)source;
+    while (count >= 64) {
+        sv_word_pair a = ((const sv_word_pair *)from)[0], b = ((const sv_word_pair *)from)[1];
+        sv_word_pair c = ((const sv_word_pair *)from)[2], d = ((const sv_word_pair *)from)[3];
+        ((sv_word_pair *)to)[0] = a;
+        ((sv_word_pair *)to)[1] = b;
+        ((sv_word_pair *)to)[2] = c;
+        ((sv_word_pair *)to)[3] = d;
+        from += 64;
+        to += 64;
+        count -= 64;
+    }
+    while (count > 0) {
+        *to++ = *from++;
+        count--;
+    }
+}
+
+/// Reads one byte of every page, so that all are present.
+static inline void sv_touch(const void *base, uint64_t count) {
+    const volatile char *bytes = (const volatile char *)base;
+    for (uint64_t at = 0; at < count; at += 4096) (void)bytes[at];
+    if (count > 0) (void)bytes[count - 1];
+}
