@@ -93,6 +93,7 @@ targets += [
          "CLinuxXen", "CBackends"]),
     tool("svctl", "Dom0Tools/svctl", ["ControlAPI", "Configuration", argumentParser]),
     tool("svd", "Dom0Tools/svd", ["DomainManager", "ControlAPI", "Reactor", argumentParser, logging, flyingFox]),
+    tool("svkernel", "Dom0Tools/svkernel", ["DomainBuilder"]),
     tool("svback", "Dom0Tools/svback", ["Backends", "Reactor"]),
 ]
 
@@ -153,7 +154,7 @@ let products: [Product] =
     ].filter { names.isSuperset(of: $0.1) }.map { .library(name: $0.0, type: .static, targets: $0.1) }
     + guests.filter { names.contains("Guest\($0)") }
         .map { .library(name: "Guest\($0)", type: .static, targets: ["Guest\($0)"]) }
-    + ["svctl", "svd", "svback"].filter(names.contains).map { .executable(name: $0, targets: [$0]) }
+    + ["svctl", "svd", "svback", "svkernel"].filter(names.contains).map { .executable(name: $0, targets: [$0]) }
 
 let package = Package(
     name: "Swiftvisor",

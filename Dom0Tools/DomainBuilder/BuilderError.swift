@@ -10,6 +10,8 @@ public enum BuilderError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// A file is missing or cannot be read.
     case cannotRead(role: Role, path: String, reason: String)
+    /// A file cannot be written.
+    case cannotWrite(path: String, reason: String)
     /// The file is neither a bzImage nor an ELF for x86.
     case notAKernel(path: String, reason: String)
     /// The kernel's payload is compressed in a way nobody here can undo.
@@ -31,6 +33,8 @@ public enum BuilderError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .cannotRead(let role, let path, let reason):
             "cannot read the \(role.rawValue) \(path): \(reason). Check the path in \"\(role.rawValue)\"."
+        case .cannotWrite(let path, let reason):
+            "cannot write \(path): \(reason). Check its folder and the free space."
         case .notAKernel(let path, let reason):
             "\(path) is not a kernel that can be started: \(reason). Give a Linux bzImage or an ELF file for x86."
         case .unsupportedCompression(let path, let method):

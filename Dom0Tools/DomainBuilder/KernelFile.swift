@@ -90,12 +90,12 @@ struct KernelFile {
         let temporary = "\(target).new"
         if let reason = writeFile(kernel.content, to: temporary, mode: 0o644) {
             _ = unsafe unlink(temporary)
-            throw .cannotRead(role: .kernel, path: temporary, reason: reason)
+            throw .cannotWrite(path: temporary, reason: reason)
         }
         guard unsafe rename(temporary, target) == 0 else {
             let reason = FileView.OpenError(errno).reason
             _ = unsafe unlink(temporary)
-            throw .cannotRead(role: .kernel, path: target, reason: reason)
+            throw .cannotWrite(path: target, reason: reason)
         }
     }
 }
