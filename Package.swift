@@ -66,7 +66,8 @@ targets += [
 ]
 targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
 let guests = [
-    "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable",
+    "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM", "Timer",
+    "BadPointers", "Privilege", "Machine",
 ]
 targets += guests.map(guest)
 
@@ -81,16 +82,21 @@ targets += [
     module("LinuxXen", "Dom0Tools/LinuxXen", ["XenABI", "SharedMemory", "CLinuxXen"]),
     module("DomainBuilder", "Dom0Tools/DomainBuilder", ["XenABI", "SharedMemory", "LinuxXen", "CCompression"]),
     module("XenStoreServer", "Dom0Tools/XenStoreServer", ["XenABI", "XenStoreWire"]),
+    module(
+        "XenStoreService", "Dom0Tools/XenStoreService",
+        ["XenStoreServer", "XenStoreWire", "Reactor", "LinuxXen", "SharedMemory", "XenABI", "CLinuxXen"]),
+    module("XenStoreClient", "Dom0Tools/XenStoreClient", ["XenStoreWire", "Reactor", "XenABI"]),
     module("Configuration", "Dom0Tools/Configuration"),
     module("ControlAPI", "Dom0Tools/ControlAPI", ["Configuration"]),
     module(
         "DomainManager", "Dom0Tools/DomainManager",
-        ["Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenBus", "XenStoreServer", "XenStoreWire",
+        ["Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenBus", "XenStoreServer", "XenStoreService", "XenStoreClient",
+         "XenStoreWire",
          "Reactor", "XenABI", "SharedMemory", "RingProtocol", logging]),
     module(
         "Backends", "Dom0Tools/Backends",
-        ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "LinuxXen", "Reactor",
-         "CLinuxXen", "CBackends"]),
+        ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "XenStoreClient", "LinuxXen",
+         "Reactor", "CLinuxXen", "CBackends"]),
     tool("svctl", "Dom0Tools/svctl", ["ControlAPI", "Configuration", argumentParser]),
     tool("svd", "Dom0Tools/svd", ["DomainManager", "ControlAPI", "Reactor", argumentParser, logging, flyingFox]),
     tool("svkernel", "Dom0Tools/svkernel", ["DomainBuilder"]),
@@ -108,7 +114,7 @@ targets += [
     tests("XenStoreWire"),
     tests("HypervisorCore", ["TestSupport", "XenABI", "SharedMemory"]),
     tests("HypervisorX86", ["TestSupport", "HypervisorCore", "XenABI", "SharedMemory"]),
-    tests("XenStoreServer", ["XenStoreWire"]),
+    tests("XenStoreServer", ["XenStoreWire", "XenStoreService", "XenStoreClient", "Reactor", "SharedMemory", "XenABI"]),
     tests("Configuration"),
     tests("ControlAPI"),
     tests("DomainBuilder", ["CCompression", "XenABI", "SharedMemory", "LinuxXen"]),

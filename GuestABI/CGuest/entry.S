@@ -24,6 +24,14 @@ guest_entry:
     xorl %eax, %eax
     rep stosl
 
+    // Keep the initial data as it is in the file, so that this guest can start another domain from itself.
+    movl $guest_data_start, %esi
+    movl $guest_data_copy, %edi
+    movl $guest_data_end, %ecx
+    subl %esi, %ecx
+    shrl $2, %ecx
+    rep movsl
+
     // Identity map of the first 4 GiB: 2048 pages of 2 MiB, present | writable | large.
     movl $guest_page_directories, %edi
     movl $0x83, %eax
@@ -242,22 +250,40 @@ guest_user_page:
     int $0x82
     .balign 4096
 
-// Code for a domain that a test builds: 64-bit, position independent, one page.
-// It reports shutdown (SCHEDOP_shutdown) with the reason in RBX, after writing RAX's magic to 0x1800.
+// Code for a domain that a test builds: one page that runs at 0x1000, position independent, in pieces of 256 bytes.
     .section .text.guest_tiny_domain, "ax", @progbits
     .balign 4096
     .globl guest_tiny_domain
 guest_tiny_domain:
-    .code32
-    movl $0x54494E59, %eax
-    movl %eax, 0x1800
+    // +0x000, 64-bit: signature, EBX as the reason, SCHEDOP_shutdown.
+    .code64
+    movl $0x54494E59, 0x1800
     movl %ebx, 0x1804
-    movl $29, %eax                  // __HYPERVISOR_sched_op, 32-bit convention
-    movl $0x1804, %ecx              // EBX = SCHEDOP_shutdown, ECX = argument
-    movl $2, %ebx
+    movl $29, %eax
+    movl $2, %edi
+    movl $0x1804, %esi
     vmmcall
 1:  hlt
     jmp 1b
+    .balign 256
+    // +0x100, 32-bit: signature, then HLT with interrupts off.
+    .code32
+    movl $0x54494E59, 0x1800
+    cli
+1:  hlt
+    jmp 1b
+    .balign 256
+    // +0x200, 64-bit: counts for ever.
+    .code64
+    movl $0x54494E59, 0x1800
+1:  incq 0x1808
+    jmp 1b
+    .balign 256
+    // +0x300, 32-bit: a triple fault: no interrupt table, then an undefined instruction.
+    .code32
+    movl $0x54494E59, 0x1800
+    ud2
+    .balign 256
     .code64
     .balign 4096
 

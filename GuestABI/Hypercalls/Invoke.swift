@@ -99,3 +99,10 @@ extension ArgumentBlock {
         set { self[Field<Layout, Value>(at: start &+ field.offset)] = newValue }
     }
 }
+
+extension Hypercall {
+    /// Calls through a slot of a hypercall page that the hypervisor filled, as older guests do.
+    public static func invokeThroughPage(_ page: UInt64, _ number: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0) -> Int64 {
+        guest_hypercall_through_page(page, UInt64(number), a, b)
+    }
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CGuest
-import Synchronization
+import SharedMemory
+import XenABI
 
 /// Where a guest prints: the hypervisor's console, or the first serial port when there is no hypervisor.
 public enum Console {
@@ -23,8 +24,10 @@ public enum Console {
     }
     private static func write(_ start: UnsafeMutableRawPointer, _ count: Int) {
         if Platform.hypervisorLeaf != nil {
-            // A refusal has nowhere to be reported.
-            _ = Hypercall.invoke(18, 0, UInt64(count), UInt64(UInt(bitPattern: start)))
+            let result = Hypercall.invoke(
+                HypercallNumber.consoleIO, UInt64(ConsoleIOOperation.write), UInt64(count),
+                UInt64(UInt(bitPattern: start)))
+            if result < 0 { unsafe writeRing(start, count) }
             return
         }
         for index in 0..<count {
@@ -32,6 +35,28 @@ public enum Console {
             // SAFETY: index is below the count of bytes given.
             guest_out8(0x3F8, unsafe start.load(fromByteOffset: index, as: UInt8.self))
         }
+    }
+    /// Writes to the console ring of the domain's builder, and waits until its reader took everything. `io/console.h`.
+    private static func writeRing(_ start: UnsafeMutableRawPointer, _ count: Int) {
+        guard let frame = try? HVM.parameter(HVMParameter.consoleFrame), frame != 0,
+            let port = try? HVM.parameter(HVMParameter.consolePort)
+        else { return }
+        let ring = MappedPage(unsafeAddress: frame << 12)
+        let indexes = ring.sharedView(ConsoleRingLayout.self)
+        for index in 0..<count {
+            while indexes.load(.outputProducer) &- indexes.load(.outputConsumer)
+                >= UInt32(ConsoleRingLayout.outputByteCount)
+            {
+                try? Scheduler.yield()
+            }
+            let producer = indexes.load(.outputProducer)
+            // SAFETY: index is below the count of bytes given.
+            let byte = unsafe start.load(fromByteOffset: index, as: UInt8.self)
+            ring.store(byte, at: 1024 + Int(producer & UInt32(ConsoleRingLayout.outputByteCount - 1)))
+            indexes.store(producer &+ 1, to: .outputProducer)
+        }
+        try? EventChannel.send(EventPort(rawValue: UInt32(truncatingIfNeeded: port)))
+        while indexes.load(.outputConsumer) != indexes.load(.outputProducer) { try? Scheduler.yield() }
     }
     /// Appends one byte to the current line; a newline sends it.
     static func put(_ byte: UInt8) {

@@ -14,6 +14,7 @@ extern const char guest_fixups_start[], guest_fixups_end[];
 extern const char guest_interrupt_stubs[], guest_secondary_entry[], guest_user_return[];
 extern const char guest_trampoline_start[], guest_trampoline_end[];
 extern const char guest_user_page[], guest_tiny_domain[];
+extern const char guest_entry[], guest_data_start[], guest_data_end[], guest_data_copy[], guest_bss_start[];
 extern char guest_pml4[], guest_idt[], guest_gdt[], guest_tss[];
 extern char guest_boot_stack_top[], guest_fault_stack_top[], guest_user_stack_top[];
 extern uint64_t guest_trampoline_stack, guest_trampoline_argument;
@@ -30,6 +31,11 @@ GUEST_INLINE uint64_t guest_address_trampoline_start(void) { return (uint64_t)gu
 GUEST_INLINE uint64_t guest_address_trampoline_end(void) { return (uint64_t)guest_trampoline_end; }
 GUEST_INLINE uint64_t guest_address_user_page(void) { return (uint64_t)guest_user_page; }
 GUEST_INLINE uint64_t guest_address_tiny_domain(void) { return (uint64_t)guest_tiny_domain; }
+GUEST_INLINE uint64_t guest_address_entry(void) { return (uint64_t)guest_entry; }
+GUEST_INLINE uint64_t guest_address_data_start(void) { return (uint64_t)guest_data_start; }
+GUEST_INLINE uint64_t guest_address_data_end(void) { return (uint64_t)guest_data_end; }
+GUEST_INLINE uint64_t guest_address_data_copy(void) { return (uint64_t)guest_data_copy; }
+GUEST_INLINE uint64_t guest_address_bss_start(void) { return (uint64_t)guest_bss_start; }
 GUEST_INLINE uint64_t guest_address_pml4(void) { return (uint64_t)guest_pml4; }
 GUEST_INLINE uint64_t guest_address_idt(void) { return (uint64_t)guest_idt; }
 GUEST_INLINE uint64_t guest_address_gdt(void) { return (uint64_t)guest_gdt; }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestABI
+import GuestTesting
+import XenABI
+
+/// console_io: the hypervisor's console as domain 0 writes and reads it.
+@c(guest_main)
+public func guestMain() {
+    var suite = TestSuite("console")
+    let isInitialDomain = BootInformation.current.isInitialDomain
+    func write(_ address: UInt64, _ count: UInt64) -> Int64 {
+        Hypercall.invoke(HypercallNumber.consoleIO, UInt64(ConsoleIOOperation.write), count, address)
+    }
+
+    suite.test("write") { t throws(XenError) in
+        guard isInitialDomain else { return t.skip("only domain 0 may write on every Xen") }
+        guard let page = GuestPage() else { throw .noMemory }
+        for (index, byte) in [0x6F, 0x6B, 0x0A].enumerated() { page.memory.store(UInt8(byte), at: index) }
+        t.expectReturn(write(page.memory.address, 3), 0, "three bytes")
+        t.expectReturn(write(page.memory.address, 0), 0, "no bytes")
+        t.expectReturn(write(AddressSpace.testArea, 0), 0, "no bytes from nowhere")
+        // Far more than any line buffer.
+        page.memory.fill(0x2E)
+        page.memory.store(UInt8(0x0A), at: 4095)
+        t.expectReturn(write(page.memory.address, 4096), 0, "a page")
+    }
+    suite.test("write_of_what_is_not_there") { t throws(XenError) in
+        guard isInitialDomain else { return t.skip("only domain 0 may write on every Xen") }
+        t.expectReturn(write(AddressSpace.testArea, 16), .badAddress, "16 bytes of unmapped memory")
+        t.expectReturn(write(0x8000_0000_0000, 16), .badAddress, "16 bytes at a non-canonical address")
+        // A page, then nothing.
+        guard let page = GuestPage() else { throw .noMemory }
+        guard AddressSpace.map(page.frame, at: AddressSpace.testArea, .writable) else { throw .noMemory }
+        page.memory.fill(0x0A)
+        t.expectReturn(write(AddressSpace.testArea + 4090, 16), .badAddress, "a run into unmapped memory")
+        AddressSpace.unmap(at: AddressSpace.testArea)
+    }
+    suite.test("control_characters_are_harmless") { t throws(XenError) in
+        guard isInitialDomain else { return t.skip("only domain 0 may write on every Xen") }
+        guard let page = GuestPage() else { throw .noMemory }
+        for byte in 0..<32 { page.memory.store(UInt8(byte == 10 ? 0 : byte), at: byte) }
+        page.memory.store(UInt8(0x0A), at: 32)
+        t.expectReturn(write(page.memory.address, 33), 0, "control characters")
+    }
+    suite.test("read_without_input") { t throws(XenError) in
+        guard isInitialDomain else { return t.skip("only domain 0 may read") }
+        guard let page = GuestPage() else { throw .noMemory }
+        let found = Hypercall.invoke(
+            HypercallNumber.consoleIO, UInt64(ConsoleIOOperation.read), 64, page.memory.address)
+        t.expect(found >= 0 && found <= 64, "CONSOLEIO_read returned \(found)")
+    }
+    suite.test("unknown_operation") { t throws(XenError) in
+        guard isInitialDomain else { return t.skip("refused before it is looked at") }
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.consoleIO, 2, 0, 0), .notImplemented, "console_io 2")
+    }
+    suite.finish()
+}

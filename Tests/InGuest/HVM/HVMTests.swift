@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestABI
+import GuestTesting
+import SharedMemory
+import XenABI
+
+/// hvm_op: parameters, upcall vector, memory type.
+@c(guest_main)
+public func guestMain() {
+    var suite = TestSuite("hvm")
+    let nobody = DomainID(rawValue: 1234)
+    let isInitialDomain = BootInformation.current.isInitialDomain
+
+    suite.test("get_param") { t throws(XenError) in
+        _ = try HVM.parameter(HVMParameter.callbackInterrupt)
+        _ = try HVM.parameter(HVMParameter.storeFrame)
+        _ = try HVM.parameter(HVMParameter.storePort)
+        if isInitialDomain {
+            t.expectEqual(try HVM.parameter(HVMParameter.storePort), 0, "domain 0's store port at start")
+        }
+        t.expectError(.invalidArgument, "parameter 39") { () throws(XenError) in _ = try HVM.parameter(39) }
+        t.expectError(.invalidArgument, "parameter 0xffffffff") { () throws(XenError) in
+            _ = try HVM.parameter(0xFFFF_FFFF)
+        }
+        t.expectError(.noSuchDomain, "a domain that is not there") { () throws(XenError) in
+            _ = try HVM.parameter(HVMParameter.storeFrame, of: nobody)
+        }
+        t.expectError(.invalidArgument, "parameter 39 of a domain that is not there") { () throws(XenError) in
+            _ = try HVM.parameter(39, of: nobody)
+        }
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.hvm, UInt64(HVMOperation.getParameter), AddressSpace.testArea),
+            .badAddress, "a block that is not there")
+    }
+    suite.test("deprecated_parameters") { t throws(XenError) in
+        for index: UInt32 in [4, 13, 20, 21, 22, 23, 24, 25, 26, 30] {
+            t.expectError(.invalidArgument, "getting parameter \(index)") { () throws(XenError) in
+                _ = try HVM.parameter(index)
+            }
+            t.expectError(.invalidArgument, "setting parameter \(index)") { () throws(XenError) in
+                try HVM.setParameter(index, to: 0)
+            }
+        }
+    }
+    suite.test("set_param") { t throws(XenError) in
+        let port = try HVM.parameter(HVMParameter.consolePort)
+        try HVM.setParameter(HVMParameter.consolePort, to: 77)
+        t.expectEqual(try HVM.parameter(HVMParameter.consolePort), 77, "console port after setting 77")
+        try HVM.setParameter(HVMParameter.consolePort, to: port)
+        t.expectError(.invalidArgument, "parameter 39") { () throws(XenError) in try HVM.setParameter(39, to: 0) }
+        t.expectError(.noSuchDomain, "a domain that is not there") { () throws(XenError) in
+            try HVM.setParameter(HVMParameter.storePort, of: nobody, to: 0)
+        }
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.hvm, UInt64(HVMOperation.setParameter), AddressSpace.testArea),
+            .badAddress, "a block that is not there")
+    }
+    suite.test("a_guest_may_not_set_what_its_builder_set") { t throws(XenError) in
+        guard !isInitialDomain else { return t.skip("domain 0 is privileged") }
+        t.expectError(.notPermitted, "the store's frame") { () throws(XenError) in
+            try HVM.setParameter(HVMParameter.storeFrame, to: 1)
+        }
+        t.expectError(.notPermitted, "timer mode") { () throws(XenError) in
+            try HVM.setParameter(HVMParameter.timerMode, to: 1)
+        }
+    }
+    suite.test("callback_marker_of_linux") { t throws(XenError) in
+        // Linux sets a GSI of 1 as a mark that it uses per-vCPU upcalls; it must have no effect.
+        try Events.start()
+        try HVM.setParameter(HVMParameter.callbackInterrupt, to: 1)
+        let deadline = try Deadline(nanoseconds: 1_000_000)
+        t.expect(!deadline.wait { false } && deadline.hasPassed, "events arrive after the mark")
+        Processor.disableInterrupts()
+    }
+    suite.test("upcall_vector") { t throws(XenError) in
+        t.expectError(.invalidArgument, "vector 0x0f") { () throws(XenError) in
+            try HVM.setUpcallVector(0x0F, of: 0)
+        }
+        t.expectError(.invalidArgument, "vector 0") { () throws(XenError) in try HVM.setUpcallVector(0, of: 0) }
+        t.expectError(.noEntry, "vCPU 5000") { () throws(XenError) in try HVM.setUpcallVector(0xF3, of: 5000) }
+        try HVM.setUpcallVector(Events.vector, of: 0)
+    }
+    suite.test("callback_vector_for_all") { t throws(XenError) in
+        // The older way: a vector outside the local APIC, for a guest that set no vector of its own.
+        try HVM.setParameter(
+            HVMParameter.callbackInterrupt, to: HVMCallbackType.vector << 56 | UInt64(Events.vector))
+        try HVM.setParameter(HVMParameter.callbackInterrupt, to: 1)
+    }
+    suite.test("memory_type") { t throws(XenError) in
+        guard let page = GuestPage(), let hole = UnusedFrames.take() else { throw .noMemory }
+        do throws(XenError) {
+            t.expectEqual(try HVM.memoryType(of: page.frame), HVMMemoryType.ramReadWrite, "type of RAM")
+            t.expectEqual(try HVM.memoryType(of: hole), HVMMemoryType.mmio, "type of a hole")
+        } catch {
+            guard error == .notPermitted || error == .notImplemented else { throw error }
+            t.skip("HVMOP_get_mem_type: \(error)")
+        }
+    }
+    suite.test("pagetable_dying") { t throws(XenError) in
+        var block = ArgumentBlock<HVMPageTableDyingLayout>()
+        block[.domain] = DomainID.caller.rawValue
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.hvm, HVMOperation.pageTableDying, &block), .invalidArgument,
+            "with nested paging")
+    }
+    suite.test("unknown_operations") { t throws(XenError) in
+        for operation: UInt64 in [2, 3, 4, 99] {
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.hvm, operation, 0), .notImplemented, "hvm_op \(operation)")
+        }
+    }
+    suite.finish()
+}

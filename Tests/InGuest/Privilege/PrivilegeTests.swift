@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestABI
+import GuestTesting
+import XenABI
+
+/// Who may call what: ring 3, numbers that do not exist, the other vendor's instruction.
+@c(guest_main)
+public func guestMain() {
+    var suite = TestSuite("privilege")
+
+    suite.test("ring_3_is_refused") { t throws(XenError) in
+        for number in [
+            HypercallNumber.version, HypercallNumber.scheduler, HypercallNumber.eventChannel, HypercallNumber.memory,
+            HypercallNumber.domctl, 200,
+        ] {
+            do throws(Fault) {
+                let result = try UserMode.hypercall(UInt64(number))
+                t.expectReturn(result, .notPermitted, "hypercall \(number) from ring 3")
+            } catch {
+                t.expect(false, "hypercall \(number) from ring 3 raised \(error.vector)")
+            }
+        }
+    }
+    suite.test("ring_3_is_really_ring_3") { t throws(XenError) in
+        t.expectFault(.generalProtection, "CLI in ring 3") { () throws(Fault) in
+            try UserMode.privilegedInstruction()
+        }
+    }
+    suite.test("calls_that_are_not_for_pvh") { t throws(XenError) in
+        for number: UInt32 in [
+            0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 14, 16, 19, 22, 23, 25, 28, 30, 31, 38, 39, 43, 44, 45, 46, 47, 48, 50,
+            51, 52, 53, 54, 55, 56, 57, 63, 64, 100, 127, 128, 1000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF,
+        ] {
+            t.expectReturn(Hypercall.invoke(number, 0, 0, 0), .notImplemented, "hypercall \(number)")
+        }
+    }
+    suite.test("the_other_vendors_instruction") { t throws(XenError) in
+        do throws(Fault) {
+            let result = try Processor.hypercallOfOtherVendor(200)
+            t.expectReturn(result, .notImplemented, "hypercall 200 by the other vendor's instruction")
+        } catch {
+            t.expect(error == .undefinedInstruction, "it raised \(error.vector)")
+        }
+    }
+    suite.test("undefined_instruction_reaches_the_guest") { t throws(XenError) in
+        t.expectFault(.undefinedInstruction, "ud2") { () throws(Fault) in try Processor.undefinedInstruction() }
+    }
+    suite.test("page_fault_reaches_the_guest") { t throws(XenError) in
+        t.expectFault(.pageFault, "a load from unmapped memory") { () throws(Fault) in
+            _ = try AddressSpace.probe(AddressSpace.testArea + 0x100_0000)
+        }
+        t.expectFault(.generalProtection, "a load from a non-canonical address") { () throws(Fault) in
+            _ = try AddressSpace.probe(0x8000_0000_0000_0000)
+        }
+    }
+    suite.test("domctl_is_for_domain_0") { t throws(XenError) in
+        guard !BootInformation.current.isInitialDomain else { return t.skip("this is domain 0") }
+        t.expectError(.notPermitted, "getdomaininfo") { () throws(XenError) in _ = try DomainControl.info(.zero) }
+        t.expectError(.notPermitted, "physinfo") { () throws(XenError) in _ = try SystemControl.physicalInfo() }
+        t.expectError(.notPermitted, "createdomain") { () throws(XenError) in
+            _ = try DomainControl.create(vcpuCount: 1)
+        }
+        t.expectError(.notPermitted, "settime") { () throws(XenError) in
+            try PlatformControl.setTime(seconds: 1, nanoseconds: 0, systemTime: 0)
+        }
+    }
+    suite.finish()
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestABI
+import GuestTesting
+import XenABI
+
+/// xen_version, vm_assist and the hypercall page.
+@c(guest_main)
+public func guestMain() {
+    var suite = TestSuite("version")
+
+    suite.test("number_is_4_17") { t throws(XenError) in
+        t.expectEqual(try Version.number(), 0x0004_0011, "XENVER_version")
+        t.expectEqual(
+            Hypercall.invoke(HypercallNumber.version, 0, 0xDEAD_0000_0000_0000), 0x0004_0011,
+            "XENVER_version with a bad pointer, which it ignores")
+    }
+    suite.test("texts_stay_in_their_buffers") { t throws(XenError) in
+        _ = try Version.text(VersionOperation.extraVersion, byteCount: VersionTextSize.extraVersion)
+        let capabilities = try Version.text(
+            VersionOperation.capabilities, byteCount: VersionTextSize.capabilities)
+        t.expect(capabilities.contains("hvm-3.0-x86_64"), "capabilities \"\(capabilities)\" lack hvm-3.0-x86_64")
+        _ = try Version.text(VersionOperation.changeset, byteCount: VersionTextSize.changeset)
+        _ = try Version.text(VersionOperation.compileInfo, byteCount: CompileInfoLayout.byteCount)
+        _ = try Version.text(VersionOperation.commandLine, byteCount: VersionTextSize.commandLine)
+    }
+    suite.test("features") { t throws(XenError) in
+        let features = try Version.features()
+        func has(_ bit: UInt32) -> Bool { features & 1 << bit != 0 }
+        t.expect(has(FeatureBit.autoTranslatedPhysmap), "auto_translated_physmap is missing in \(hex: features)")
+        t.expect(has(FeatureBit.callbackVector), "hvm_callback_vector is missing in \(hex: features)")
+        t.expect(has(FeatureBit.safePVClock), "hvm_safe_pvclock is missing in \(hex: features)")
+        t.expect(!has(FeatureBit.physicalInterrupts), "hvm_pirqs is set in \(hex: features)")
+        t.expect(
+            has(FeatureBit.notDirectMapped) != has(FeatureBit.directMapped),
+            "exactly one of direct_mapped and not_direct_mapped in \(hex: features)")
+        t.expect(
+            has(FeatureBit.domain0) == BootInformation.current.isInitialDomain,
+            "the dom0 bit in \(hex: features) disagrees with start info")
+        t.expectError(.invalidArgument, "feature word 1") { () throws(XenError) in _ = try Version.features(1) }
+    }
+    suite.test("page_size_takes_no_argument") { t throws(XenError) in
+        t.expectEqual(try Version.pageByteCount(), 4096, "XENVER_pagesize")
+        t.expectError(.invalidArgument, "XENVER_pagesize with an argument") { () throws(XenError) in
+            _ = try Version.pageByteCount(argument: 1)
+        }
+    }
+    suite.test("platform_parameters") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        try Hypercall.check(
+            Hypercall.invoke(
+                HypercallNumber.version, UInt64(VersionOperation.platformParameters), page.memory.address))
+        t.expectEqual(page.memory.load(at: 0, as: UInt64.self), 0xFFFF_8000_0000_0000, "virt_start")
+        t.expectEqual(page.memory.load(at: 8, as: UInt64.self), 0, "the word after the block")
+    }
+    suite.test("guest_handle_is_16_bytes") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        page.memory.fill(0xA5)
+        try Hypercall.check(
+            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.guestHandle), page.memory.address))
+        t.expectEqual(page.memory.load(at: 16, as: UInt64.self), 0xA5A5_A5A5_A5A5_A5A5, "the bytes after the handle")
+    }
+    suite.test("unknown_operation") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        for operation: UInt64 in [11, 99, 0xFFFF_FFFF] {
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.version, operation, page.memory.address), .notImplemented,
+                "xen_version \(operation)")
+        }
+    }
+    suite.test("bad_pointers") { t throws(XenError) in
+        for operation in [
+            VersionOperation.extraVersion, VersionOperation.compileInfo, VersionOperation.capabilities,
+            VersionOperation.changeset, VersionOperation.platformParameters, VersionOperation.getFeatures,
+            VersionOperation.guestHandle, VersionOperation.commandLine,
+        ] {
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.version, UInt64(operation), AddressSpace.testArea), .badAddress,
+                "xen_version \(operation) to unmapped memory")
+        }
+    }
+    suite.test("vm_assist") { t throws(XenError) in
+        try Version.assist(VMAssistOperation.enable, VMAssistType.runstateUpdateFlag)
+        try Version.assist(VMAssistOperation.disable, VMAssistType.runstateUpdateFlag)
+        t.expectError(.invalidArgument, "4gb_segments") { () throws(XenError) in
+            try Version.assist(VMAssistOperation.enable, 0)
+        }
+        t.expectError(.invalidArgument, "type 99") { () throws(XenError) in
+            try Version.assist(VMAssistOperation.enable, 99)
+        }
+        t.expectError(.notImplemented, "command 7") { () throws(XenError) in
+            try Version.assist(7, VMAssistType.runstateUpdateFlag)
+        }
+    }
+    suite.test("hypercall_page") { t throws(XenError) in
+        guard let leaf = Platform.hypervisorLeaf, let page = GuestPage() else { throw .noMemory }
+        let pages = Processor.cpuid(leaf + 2)
+        t.expectEqual(pages.eax, 1, "number of hypercall pages")
+        do throws(Fault) {
+            try Processor.writeMSR(pages.ebx, page.frame.address.rawValue)
+        } catch {
+            t.expect(false, "writing the hypercall page MSR raised \(error.vector)")
+            return
+        }
+        t.expectEqual(page.memory.load(at: 17 * 32, as: UInt8.self), 0xB8, "first byte of slot 17 (mov to eax)")
+        t.expectEqual(page.memory.load(at: 17 * 32 + 1, as: UInt32.self), 17, "number in slot 17")
+        t.expectEqual(page.memory.load(at: 17 * 32 + 8, as: UInt8.self), 0xC3, "return in slot 17")
+        t.expectEqual(page.memory.load(at: 23 * 32, as: UInt16.self), 0x0B0F, "slot 23 (iret) as ud2")
+        t.expectEqual(
+            Hypercall.invokeThroughPage(page.memory.address, HypercallNumber.version), 0x0004_0011,
+            "xen_version through the page")
+        t.expectFault(.generalProtection, "a page index other than 0") { () throws(Fault) in
+            try Processor.writeMSR(pages.ebx, page.frame.address.rawValue | 1)
+        }
+        t.expectFault(.generalProtection, "an address with no memory") { () throws(Fault) in
+            try Processor.writeMSR(pages.ebx, 0x3F_FFFF_F000)
+        }
+    }
+    suite.test("multicall") { t throws(XenError) in
+        var calls: InlineArray<3, MulticallEntry> = [
+            MulticallEntry(HypercallNumber.version, 0),
+            MulticallEntry(200),
+            MulticallEntry(HypercallNumber.scheduler, UInt64(SchedulerOperation.yield)),
+        ]
+        try Hypercall.multicall(&calls)
+        t.expectReturn(calls[0].result, 0x0004_0011, "first call")
+        t.expectReturn(calls[1].result, .notImplemented, "second call")
+        t.expectReturn(calls[2].result, 0, "third call")
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.multicall, AddressSpace.testArea, 1), .badAddress,
+            "a batch in unmapped memory")
+        t.expectReturn(Hypercall.invoke(HypercallNumber.multicall, AddressSpace.testArea, 0), 0, "an empty batch")
+    }
+    suite.finish()
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestABI
+import GuestTesting
+import SharedMemory
+import Synchronization
+import XenABI
+
+/// What the second vCPU tells the first.
+final class Mailbox: Sendable {
+    let stage = Atomic<UInt32>(0)
+    let value = Atomic<UInt64>(0)
+}
+
+/// vcpu_op: state, info and runstate areas, NMI, bringing a second vCPU up and down.
+@c(guest_main)
+public func guestMain() {
+    var suite = TestSuite("vcpu")
+
+    suite.test("unknown_vcpu") { t throws(XenError) in
+        for operation: UInt64 in 0...13 {
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.vcpu, operation, 5000, 0), .noEntry, "vcpu_op \(operation)")
+        }
+    }
+    suite.test("unknown_operation") { t throws(XenError) in
+        t.expectReturn(Hypercall.invoke(HypercallNumber.vcpu, 99, 0, 0), .notImplemented, "vcpu_op 99")
+    }
+    suite.test("is_up") { t throws(XenError) in
+        t.expect(try VirtualCPU.isUp(0), "vCPU 0 is up")
+    }
+    suite.test("initialise_of_a_running_vcpu") { t throws(XenError) in
+        t.expectError(.exists, "VCPUOP_initialise") { () throws(XenError) in
+            try VirtualCPU.initialise(0, entry: 0, stack: 0, argument: 0, pageTable: 0)
+        }
+        try VirtualCPU.up(0)
+    }
+    suite.test("events_start") { t throws(XenError) in try Events.start() }
+    suite.test("runstate") { t throws(XenError) in
+        let info = try VirtualCPU.runstate(of: 0)
+        t.expectEqual(info.state, Runstate.running, "state")
+        t.expect(info.stateEntryTime <= Clock.now, "state entry time \(info.stateEntryTime) is in the future")
+        let sum = info.times[0] + info.times[1] + info.times[2] + info.times[3]
+        t.expect(sum <= Clock.now + 1_000_000, "times add up to \(sum), now is \(Clock.now)")
+        t.expectReturn(
+            Hypercall.invoke(
+                HypercallNumber.vcpu, UInt64(VCPUOperation.getRunstateInfo), 0, AddressSpace.testArea),
+            .badAddress, "an unmapped buffer")
+    }
+    suite.test("runstate_area_is_kept_up_to_date") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        try VirtualCPU.registerRunstate(of: 0, at: page.memory.address)
+        let area = page.memory.sharedView(RunstateInfoLayout.self)
+        let before = area.load(.times.element(Int(Runstate.blocked)))
+        let deadline = try Deadline(nanoseconds: 4_000_000)
+        _ = deadline.wait { false }
+        Processor.disableInterrupts()
+        t.expectEqual(area.load(.state), Runstate.running, "state")
+        let slept = area.load(.times.element(Int(Runstate.blocked))) - before
+        t.expect(slept >= 3_000_000, "blocked time grew by \(slept) ns in a sleep of 4 ms")
+        try VirtualCPU.registerRunstate(of: 0, at: 0)
+    }
+    suite.test("runstate_area_across_a_page_border") { t throws(XenError) in
+        guard let first = GuestPage(), let second = GuestPage() else { throw .noMemory }
+        let base = AddressSpace.testArea + 0x10000
+        guard AddressSpace.map(first.frame, at: base, .writable),
+            AddressSpace.map(second.frame, at: base + 4096, .writable)
+        else { throw .noMemory }
+        try VirtualCPU.registerRunstate(of: 0, at: base + 4096 - 24)
+        let deadline = try Deadline(nanoseconds: 1_000_000)
+        _ = deadline.wait { false }
+        Processor.disableInterrupts()
+        t.expectEqual(first.memory.load(at: 4096 - 24, as: UInt32.self), Runstate.running, "state before the border")
+        t.expect(second.memory.load(at: 8, as: UInt64.self) > 0, "blocked time behind the border")
+        try VirtualCPU.registerRunstate(of: 0, at: 0)
+        AddressSpace.unmap(at: base)
+        AddressSpace.unmap(at: base + 4096)
+    }
+    suite.test("time_area") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        try VirtualCPU.registerTime(of: 0, at: page.memory.address)
+        let time = page.memory.view(VCPUTimeInfoLayout.self)
+        t.expect(time[.tscToSystemMultiplier] != 0, "the multiplier is written at once")
+        t.expect(time[.version] & 1 == 0, "the version is even")
+        try VirtualCPU.registerTime(of: 0, at: 0)
+    }
+    suite.test("vcpu_info_refuses_bad_places") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        t.expectError(.noSuchAddress, "a block across the page's end") { () throws(XenError) in
+            try VirtualCPU.registerInfo(of: 0, in: page.frame, offset: 4096 - 56)
+        }
+        t.expectError(.noSuchAddress, "an unaligned block") { () throws(XenError) in
+            try VirtualCPU.registerInfo(of: 0, in: page.frame, offset: 4)
+        }
+        t.expectError(.invalidArgument, "a page that does not exist") { () throws(XenError) in
+            try VirtualCPU.registerInfo(of: 0, in: GuestFrame(rawValue: 0xF_FFFF_FFFF), offset: 0)
+        }
+    }
+    suite.test("vcpu_info_moves_once") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        let frame = page.frame
+        let memory = page.memory
+        try Events.moveInfo(of: 0, to: frame, offset: 128)
+        _ = page.forget()
+        let info = memory.sharedView(VCPUInfoLayout.self, at: 128)
+        t.expectEqual(info.load(.upcallPending), 1, "upcall pending after the move")
+        t.expectEqual(info.load(Field<VCPUInfoLayout, UInt64>.pendingSelector), UInt64.max, "selector after the move")
+        t.expect(info.load(.timeTSCToSystemMultiplier) != 0, "the clock moved too")
+        t.expectError(.invalidArgument, "a second move") { () throws(XenError) in
+            try VirtualCPU.registerInfo(of: 0, in: frame, offset: 256)
+        }
+        // Events still arrive, at the new place.
+        let deadline = try Deadline(nanoseconds: 1_000_000)
+        _ = deadline.wait { false }
+        Processor.disableInterrupts()
+        t.expect(deadline.hasPassed, "the timer event arrived through the moved block")
+    }
+    suite.test("nmi") { t throws(XenError) in
+        Interrupts.expectNonMaskable()
+        let before = Interrupts.nonMaskableCount
+        try VirtualCPU.sendNonMaskable(0)
+        try Scheduler.yield()
+        t.expectEqual(Interrupts.nonMaskableCount - before, 1, "NMIs after one VCPUOP_send_nmi")
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.vcpu, UInt64(VCPUOperation.sendNMI), 0, 0x1000), .invalidArgument,
+            "send_nmi with an argument")
+    }
+    suite.test("second_vcpu_by_hypercall") { t throws(XenError) in
+        do throws(XenError) {
+            t.expect(try !VirtualCPU.isUp(1), "vCPU 1 starts down")
+        } catch {
+            return t.skip("this domain has one vCPU")
+        }
+        t.expectError(.invalidArgument, "up before initialise") { () throws(XenError) in try VirtualCPU.up(1) }
+        let mailbox = Mailbox()
+        try SecondaryVCPU.start(1) {
+            mailbox.value.store(Processor.timestamp, ordering: .releasing)
+            mailbox.stage.store(1, ordering: .releasing)
+            while mailbox.stage.load(ordering: .acquiring) == 1 { try? Scheduler.yield() }
+        }
+        let deadline = try Deadline(nanoseconds: 5_000_000_000)
+        while mailbox.stage.load(ordering: .acquiring) == 0 && !deadline.hasPassed { try Scheduler.yield() }
+        t.expectEqual(mailbox.stage.load(ordering: .acquiring), 1, "stage of the second vCPU")
+        t.expect(try VirtualCPU.isUp(1), "vCPU 1 is up")
+        t.expect(mailbox.value.load(ordering: .acquiring) > 0, "it read its time stamp counter")
+        t.expectError(.exists, "a second initialise") { () throws(XenError) in
+            try VirtualCPU.initialise(1, entry: 0, stack: 0, argument: 0, pageTable: 0)
+        }
+        t.expectError(.invalidArgument, "its timer, set from here") { () throws(XenError) in
+            try VirtualCPU.setTimer(1, at: Clock.now + 1_000_000)
+        }
+        mailbox.stage.store(2, ordering: .releasing)
+        while try VirtualCPU.isUp(1), !deadline.hasPassed { try Scheduler.yield() }
+        t.expect(try !VirtualCPU.isUp(1), "vCPU 1 went down")
+    }
+    suite.test("second_vcpu_by_init_and_sipi") { t throws(XenError) in
+        guard (try? VirtualCPU.isUp(1)) != nil else { return t.skip("this domain has one vCPU") }
+        var page: UInt8 = 0
+        let boot = BootInformation.current
+        for index in 0..<boot.regionCount {
+            let region = boot.region(index)
+            if region.type == E820Type.ram, region.start <= 0x8000, region.end >= 0x9000 { page = 8 }
+        }
+        guard page != 0 else { return t.skip("no RAM at 0x8000") }
+        let mailbox = Mailbox()
+        let deadline = try Deadline(nanoseconds: 5_000_000_000)
+        try SecondaryVCPU.startByInterrupt(1, page: page) {
+            do throws(XenError) {
+                try Events.startSecondary(vcpu: 1)
+                mailbox.stage.store(1, ordering: .releasing)
+                while mailbox.stage.load(ordering: .acquiring) == 1 { try Scheduler.yield() }
+            } catch {
+                mailbox.stage.store(99, ordering: .releasing)
+            }
+        }
+        while mailbox.stage.load(ordering: .acquiring) == 0 && !deadline.hasPassed { try Scheduler.yield() }
+        t.expectEqual(mailbox.stage.load(ordering: .acquiring), 1, "stage of the second vCPU")
+        t.expect(try VirtualCPU.isUp(1), "vCPU 1 is up")
+        mailbox.stage.store(2, ordering: .releasing)
+        while try VirtualCPU.isUp(1), !deadline.hasPassed { try Scheduler.yield() }
+        t.expect(try !VirtualCPU.isUp(1), "vCPU 1 went down")
+    }
+    suite.finish()
+}
