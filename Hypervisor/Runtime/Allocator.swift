@@ -8,21 +8,19 @@ private let arenaByteCount = 16384
 nonisolated(unsafe) private var arena: InlineArray<2048, UInt64> = InlineArray(repeating: 0)
 nonisolated(unsafe) private var arenaUsed = 0
 
-@c(posix_memalign)
+/// `posix_memalign`, reached through the assembly file (the name is the runtime's). ENOMEM when the arena is used up.
+@c(sv_allocate)
 public func allocate(
     _ result: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ alignment: UInt, _ byteCount: UInt
 ) -> Int32 {
     let mask = Int(bitPattern: max(alignment, 16)) &- 1
-    let start = (arenaUsed &+ mask) & ~mask
+    let start = unsafe (arenaUsed &+ mask) & ~mask
     guard alignment <= 4096, byteCount <= UInt(arenaByteCount), start &+ Int(bitPattern: byteCount) <= arenaByteCount
     else { return 12 }
-    arenaUsed = start &+ Int(bitPattern: byteCount)
+    unsafe arenaUsed = start &+ Int(bitPattern: byteCount)
     // SAFETY: the range lies inside the arena, which has static storage.
     unsafe withUnsafeMutableBytes(of: &arena) { bytes in
         unsafe result.pointee = bytes.baseAddress?.advanced(by: start)
     }
     return 0
 }
-
-@c(free)
-public func release(_ pointer: UnsafeMutableRawPointer?) {}

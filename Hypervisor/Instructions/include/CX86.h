@@ -76,6 +76,8 @@ extern char sv_boot_stack_guard[], sv_boot_stack_top[], sv_fault_stack_guard[], 
 extern char sv_boot_gdt[], sv_boot_tss[];
 extern uint32_t sv_boot_magic;
 extern uint64_t sv_boot_info;
+extern char sv_symbols[] __attribute__((weak));
+static inline uint64_t cx86_symbols(void) { return (uint64_t)sv_symbols; }
 static inline uint64_t cx86_image_start(void) { return (uint64_t)sv_image_start; }
 static inline uint64_t cx86_text_end(void) { return (uint64_t)sv_text_end; }
 static inline uint64_t cx86_rodata_end(void) { return (uint64_t)sv_rodata_end; }

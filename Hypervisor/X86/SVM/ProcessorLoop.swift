@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+import CX86
+import HypervisorCore
+import SharedMemory
+import XenABI
+
+/// What one CPU keeps to itself. Touched only by that CPU, with interrupts off.
+struct Processor {
+    let number: Int
+    let apic: LocalAPIC
+    let hostStateArea: UInt64
+    let features: SVMFeatures
+    /// Vectors that arrived and wait for the loop; their ends of interrupt are owed.
+    var pending = VectorSet()
+    var hasPending = false
+    /// The deadline the timer is armed for.
+    var armedDeadline: UInt64 = .max
+    /// The vCPU whose vector state is in the registers.
+    var loaded: Ref<VirtualCPU>?
+    var nextASID: UInt32 = 1
+    var asidGeneration: UInt64 = 1
+    var flushesAll = true
+    /// Exits by cause, for the console key.
+    var exitCount: UInt64 = 0
+}
+
+extension Ref<VirtualCPU> {
+    /// The control block. Every vCPU that runs has one.
+    @inline(__always)
+    var vmcb: ABIView<VMCBLayout> {
+        guard let frame = state.controlFrame else { return hypervisor.state.memory.view(VMCBLayout.self, in: state.contextFrame) }
+        return hypervisor.state.memory.view(VMCBLayout.self, in: frame)
+    }
+    @inline(__always)
+    var svm: ABIView<SVMStateLayout> { hypervisor.state.memory.view(SVMStateLayout.self, in: state.contextFrame) }
+}
+
+/// The run loop of one CPU: interrupts, timers, choice of vCPU, entry, exit, for ever.
+struct ProcessorLoop: ~Copyable {
+    let hypervisor: Ref<Hypervisor>
+    let processor: Ref<Processor>
+
+    func run() -> Never {
+        let cpu = processor.state.number
+        while true {
+            if processor.state.hasPending { handleInterrupts() }
+            if hypervisor.state.scheduler.needsReschedule[cpu] || hypervisor.state.scheduler.current[cpu] == nil {
+                let next = hypervisor.reschedule(cpu: cpu)
+                if let next { switchTo(next) }
+            }
+            updateTimer(cpu)
+            guard let vcpu = hypervisor.state.scheduler.current[cpu] else {
+                // Idle: interrupts were looked at with them off, so none is lost before HLT.
+                if !processor.state.hasPending { cx86_sti_hlt_cli() }
+                continue
+            }
+            prepareEntry(vcpu)
+            enter(vcpu)
+            processor.state.exitCount &+= 1
+            handleExit(vcpu)
+        }
+    }
+
+    private func updateTimer(_ cpu: Int) {
+        let deadline = hypervisor.nextDeadline(cpu: cpu)
+        guard deadline != processor.state.armedDeadline else { return }
+        processor.state.armedDeadline = deadline
+        guard deadline != .max else {
+            processor.state.apic.arm(nanoseconds: .max)
+            return
+        }
+        let now = hypervisor.state.now()
+        processor.state.apic.arm(nanoseconds: deadline > now ? deadline &- now : 0)
+    }
+
+    /// Takes everything that arrived, highest vector first.
+    private func handleInterrupts() {
+        processor.state.hasPending = false
+        while let vector = processor.state.pending.highest {
+            processor.state.pending[vector] = false
+            switch vector {
+            case LocalAPIC.timerVector:
+                processor.state.armedDeadline = .max
+                hypervisor.runTimers(cpu: processor.state.number)
+            case LocalAPIC.kickVector: break
+            case LocalAPIC.serialVector: Machine.serialInput()
+            default: hypervisor.deliverHardwareInterrupt(vector)
+            }
+            processor.state.apic.endOfInterrupt()
+        }
+    }
+
+    /// Loads the vector state of `next`, saving that of whoever had it.
+    private func switchTo(_ next: Ref<VirtualCPU>) {
+        if let last = processor.state.loaded {
+            if last == next { return }
+            Machine.saveVectorState(last)
+        }
+        Machine.loadVectorState(next)
+        processor.state.loaded = next
+    }
+
+    // MARK: Entry
+
+    @inline(__always)
+    private func prepareEntry(_ vcpu: Ref<VirtualCPU>) {
+        let vmcb = vcpu.vmcb
+        let domain = vcpu.domain
+        if domain.state.physmap.needsFlush {
+            domain.state.physmap.needsFlush = false
+            domain.state.translationGeneration &+= 1
+        }
+        if vcpu.state.translationGeneration != domain.state.translationGeneration
+            || vcpu.state.addressSpaceGeneration != processor.state.asidGeneration
+        {
+            newASID(vcpu, vmcb)
+        } else {
+            vmcb[.tlbControl] = 0
+        }
+        if processor.state.flushesAll {
+            processor.state.flushesAll = false
+            vmcb[.tlbControl] = 1
+        }
+        injectWhatIsDue(vcpu, vmcb)
+    }
+    /// A fresh tag: translations under the old one are never used again. APM vol 2 §15.16.
+    private func newASID(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
+        if processor.state.nextASID >= processor.state.features.asidCount {
+            processor.state.nextASID = 1
+            processor.state.asidGeneration &+= 1
+            processor.state.flushesAll = true
+        }
+        vcpu.state.addressSpaceTag = processor.state.nextASID
+        vcpu.state.addressSpaceGeneration = processor.state.asidGeneration
+        vcpu.state.translationGeneration = vcpu.domain.state.translationGeneration
+        processor.state.nextASID &+= 1
+        vmcb[.asid] = vcpu.state.addressSpaceTag
+    }
+
+    /// Chooses at most one event for this entry; asks for an exit at the moment the next can be taken. APM vol 2 §15.20, §15.21.
+    @inline(__always)
+    private func injectWhatIsDue(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
+        let svm = vcpu.svm
+        let interrupted = svm[.interruptedEvent]
+        if interrupted != 0 {
+            svm[.interruptedEvent] = 0
+            vmcb[.eventInjection] = interrupted
+            return
+        }
+        if vcpu.state.isNMIPending, svm[.nmiMasked] == 0, vmcb[.interruptShadow] & 1 == 0 {
+            vcpu.state.isNMIPending = false
+            svm[.nmiMasked] = 1
+            vmcb[.intercepts1] |= Intercept.iret
+            vmcb[.eventInjection] = 1 << 31 | 2 << 8 | 2
+            return
+        }
+        let callback = vcpu.pendingCallbackVector
+        guard let vector = callback ?? vcpu.state.apic.highestDeliverable else {
+            if svm[.windowRequested] != 0 { closeWindow(vmcb, svm) }
+            return
+        }
+        if vmcb[.rflags] & 0x200 != 0, vmcb[.interruptShadow] & 1 == 0 {
+            if callback == nil { vcpu.state.apic.acknowledge(vector) }
+            vmcb[.eventInjection] = 1 << 31 | UInt64(vector)
+            if svm[.windowRequested] != 0 { closeWindow(vmcb, svm) }
+        } else if svm[.windowRequested] == 0 {
+            // A virtual interrupt that is intercepted: the exit comes when the guest could take one.
+            svm[.windowRequested] = 1
+            vmcb[.virtualInterrupt] = vmcb[.virtualInterrupt] | 1 << 8 | 0xf << 16 | 1 << 20
+            vmcb[.intercepts1] |= Intercept.virtualInterrupt
+        }
+    }
+    private func closeWindow(_ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>) {
+        svm[.windowRequested] = 0
+        vmcb[.virtualInterrupt] = vmcb[.virtualInterrupt] & ~(1 << 8 | 0xf << 16 | 1 << 20)
+        vmcb[.intercepts1] &= ~Intercept.virtualInterrupt
+    }
+
+    @inline(__always)
+    private func enter(_ vcpu: Ref<VirtualCPU>) {
+        let vmcb = vcpu.vmcb
+        let registers = vcpu.state.registers
+        vmcb[.rax] = registers[.rax]
+        guard let frame = vcpu.state.controlFrame else { return }
+        sv_vmrun(
+            frame.address.rawValue, HostPaging.directMap &+ vcpu.state.contextFrame.address.rawValue,
+            processor.state.hostStateArea)
+        registers[.rax] = vmcb[.rax]
+        // An event that the exit interrupted is delivered again; stale bits without the valid bit mean nothing.
+        vmcb[.eventInjection] = 0
+        let information = vmcb[.exitInterruptInfo]
+        if information & (1 << 31) != 0 { keepInterrupted(vcpu, information) }
+    }
+    private func keepInterrupted(_ vcpu: Ref<VirtualCPU>, _ information: UInt64) {
+        // Software interrupts and exceptions (type 4, and 3 for INT3/INTO) re-execute by themselves.
+        let type = (information &>> 8) & 7
+        let vector = information & 0xff
+        if type == 4 || (type == 3 && (vector == 3 || vector == 4)) { return }
+        vcpu.svm[.interruptedEvent] = information & 0xffff_ffff_8000_0fff
+    }
+
+    // MARK: Exit
+
+    @inline(__always)
+    private func handleExit(_ vcpu: Ref<VirtualCPU>) {
+        let vmcb = vcpu.vmcb
+        let code = vmcb[.exitCode]
+        if hypervisor.state.trace.isEnabled { Machine.trace(.exit, vcpu, code, vmcb[.rip]) }
+        switch code {
+        case ExitCode.vmmcall:
+            vcpu.state.paging = SVMBackend.pagingState(vmcb)
+            vcpu.handleHypercall()
+            if vcpu.state.continuesHypercall {
+                vcpu.state.continuesHypercall = false
+            } else {
+                advance(vmcb, 3)
+            }
+        case ExitCode.interrupt:
+            // The interrupt is still pending: take it here.
+            cx86_sti_nop_cli()
+        case ExitCode.io: SVMExits.io(vcpu, vmcb)
+        case ExitCode.halt:
+            advance(vmcb, 1)
+            halt(vcpu, vmcb)
+        case ExitCode.nestedPageFault: SVMExits.nestedPageFault(vcpu, vmcb)
+        case ExitCode.msr: SVMExits.msr(vcpu, vmcb)
+        case ExitCode.cpuid:
+            SVMExits.cpuid(vcpu, vmcb)
+            advance(vmcb, 2)
+        case ExitCode.virtualInterrupt: closeWindow(vmcb, vcpu.svm)
+        case ExitCode.iret:
+            // The NMI handler returns; the IRET itself executes now, and the next NMI waits for it.
+            vmcb[.intercepts1] &= ~Intercept.iret
+            vcpu.svm[.nmiMasked] = 0
+        case ExitCode.nmi:
+            cx86_sti_nop_cli()
+        case ExitCode.smi, ExitCode.initSignal: break
+        case ExitCode.wbinvd, ExitCode.invd: advance(vmcb, 2)
+        case ExitCode.pause: advance(vmcb, 2)
+        case ExitCode.xsetbv: SVMExits.xsetbv(vcpu, vmcb)
+        case 0x040 &+ 17:
+            // #AC, intercepted so that it cannot loop in delivery; handed on.
+            vmcb[.eventInjection] = 0
+            vcpu.svm[.interruptedEvent] = 1 << 31 | 1 << 11 | 3 << 8 | 17
+        case ExitCode.shutdown: SVMExits.tripleFault(vcpu, vmcb)
+        case ExitCode.invalid:
+            vcpu.domain.crash("VM entry refused: invalid guest state; rip, cr0", vmcb[.rip], vmcb[.cr0])
+        case ExitCode.vmrun, 0x082...0x086, ExitCode.invlpga, ExitCode.monitor, 0x08b, ExitCode.mwaitConditional:
+            SVMExits.injectException(vcpu, vector: 6)
+        default: vcpu.domain.crash("unexpected exit; code, rip", code, vmcb[.rip])
+        }
+    }
+    /// Moves RIP past an instruction of known length. The shadow of STI or MOV SS ends with it.
+    @inline(__always)
+    private func advance(_ vmcb: ABIView<VMCBLayout>, _ length: UInt64) {
+        SVMExits.advance(vmcb, length, hasNextRIP: processor.state.features.hasNextRIP)
+    }
+    private func halt(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
+        if vmcb[.rflags] & 0x200 == 0, !vcpu.state.isNMIPending {
+            // Nothing can wake it: the guest's way to say that this vCPU is done.
+            vcpu.goDown()
+        } else if !vcpu.hasDeliverableInterrupt {
+            vcpu.block()
+        }
+    }
+}
