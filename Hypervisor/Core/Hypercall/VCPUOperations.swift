@@ -109,7 +109,7 @@ extension Ref<VirtualCPU> {
             do throws(XenError) {
                 try hypervisor.state.frames.pin(second)
             } catch {
-                _ = hypervisor.state.frames.unpin(frame)
+                hypervisor.dropPin(frame)
                 throw error
             }
         }
@@ -117,8 +117,8 @@ extension Ref<VirtualCPU> {
     }
     func unpinArea(_ place: AreaPlace?) {
         guard let place else { return }
-        _ = hypervisor.state.frames.unpin(place.frame)
-        if let second = place.secondFrame { _ = hypervisor.state.frames.unpin(second) }
+        hypervisor.dropPin(place.frame)
+        if let second = place.secondFrame { hypervisor.dropPin(second) }
     }
     /// Gives back what the vCPU's registered areas hold; teardown.
     public func releaseAreas() {
@@ -127,7 +127,7 @@ extension Ref<VirtualCPU> {
         unpinArea(state.timeAreaPlace)
         state.timeAreaPlace = nil
         if state.hasRegisteredInfo, let frame = state.infoFrame {
-            _ = hypervisor.state.frames.unpin(frame)
+            hypervisor.dropPin(frame)
             state.infoFrame = nil
             state.hasRegisteredInfo = false
         }
