@@ -150,7 +150,8 @@ final class InMemoryStore: StoreAccess {
                 .map { String($0.dropFirst(path.count + 1).prefix { $0 != "/" }) }
         ).sorted()
     }
-    func write(_ values: [(path: String, value: String)]) throws(BackendError) {
+    func write(_ values: [(path: String, value: String)], ifPresent anchor: String) throws(BackendError) {
+        guard nodes[anchor] != nil else { return }
         writeCount += 1
         for (path, value) in values { set(path, value) }
     }

@@ -44,7 +44,7 @@ public final class BlockDriver: DeviceDriver {
         guard mode == "r" || mode == "w" else {
             throw .key(path: "\(backend.path)/mode", problem: "'\(mode)' is neither r nor w")
         }
-        storage = try openStorage(path, mode == "r", backend.number("discard-enable", default: 1) != 0)
+        storage = try openStorage(path, mode == "r", try backend.number("discard-enable", default: 1) != 0)
     }
 
     public var features: [(String, String)] {
@@ -68,13 +68,13 @@ public final class BlockDriver: DeviceDriver {
     ) throws(BackendError) -> [(String, String)] {
         guard let storage else { throw .frontend("the disk is not open") }
         let abi: BlockRingABI
-        switch frontend.text("protocol") {
+        switch try frontend.text("protocol") {
         case nil, "x86_64-abi": abi = .x86_64
         case "x86_32-abi": abi = .x86_32
         case let other?: throw .key(path: "\(frontend.path)/protocol", problem: "'\(other)' is not known")
         }
         var references: [GrantReference] = []
-        if frontend.text("ring-page-order") != nil {
+        if try frontend.text("ring-page-order") != nil {
             let order = try frontend.number("ring-page-order")
             guard order <= Self.ringPageOrderLimit else {
                 throw .key(path: "\(frontend.path)/ring-page-order", problem: "\(order) is above the limit")
@@ -86,7 +86,8 @@ public final class BlockDriver: DeviceDriver {
             references.append(GrantReference(rawValue: try frontend.number("ring-ref")))
         }
         let remote = EventPort(rawValue: try frontend.number("event-channel"))
-        let isPersistent = offersPersistentGrants && frontend.flag("feature-persistent")
+        let acceptsPersistent = try frontend.flag("feature-persistent")
+        let isPersistent = offersPersistentGrants && acceptsPersistent
 
         let pages = try platform.grants.map(references, of: domain, isWritable: true)
         let memory = pages.memory.ring(slotByteCount: abi.slotByteCount)

@@ -15,6 +15,10 @@ public final class BackendDevice {
     private var frontendPath = ""
     private var frontendWatch: Int?
     private var openAttempts = 0
+    /// Nodes that could not be written because the store was away.
+    private var unwritten: [(path: String, value: String)] = []
+    /// Where an error stands in the store.
+    private var errorPath: String?
     private var isGone = false
 
     /// How long a disk that somebody else still holds is tried for: a domain that restarts lets go of it soon.
@@ -43,7 +47,7 @@ public final class BackendDevice {
 
     /// Opens the device and offers it to the frontend.
     public func start() {
-        guard !isGone else { return }
+        guard !isGone, machine.state == .initialising else { return }
         do throws(BackendError) {
             frontendPath = try keys.required("frontend")
             let owner = try keys.number("frontend-id")
@@ -52,8 +56,8 @@ public final class BackendDevice {
             }
             try driver.open(keys)
             openAttempts = 0
-            let frontend = DeviceState(text: platform.store.read("\(frontendPath)/state"))
-            let isResuming = DeviceState(text: keys.text("state")) == .connected && frontend == .connected
+            let frontend = DeviceState(text: try platform.store.read("\(frontendPath)/state"))
+            let isResuming = DeviceState(text: try keys.text("state")) == .connected && frontend == .connected
             machine.didOpen()
             if isResuming {
                 log.info("taking over the rings of the process before")
@@ -61,7 +65,7 @@ public final class BackendDevice {
             } else {
                 var values = driver.features
                 values.append(("hotplug-status", "connected"))
-                try write(values, state: .initWait)
+                write(values)
             }
             frontendWatch = try platform.store.watch("\(frontendPath)/state") { [weak self] _ in self?.look() }
         } catch .storageInUse(let disk) where openAttempts < Self.openAttemptLimit {
@@ -71,29 +75,35 @@ public final class BackendDevice {
         } catch {
             driver.close()
             log.warning(error.description)
-            do throws(BackendError) {
-                try platform.store.write([
-                    ("\(path)/hotplug-error", error.description), ("\(path)/hotplug-status", "error"),
-                ])
-            } catch {
-                log.error(error.description)
-            }
+            put([("\(path)/hotplug-error", error.description), ("\(path)/hotplug-status", "error")])
         }
     }
 
     /// Looks at the frontend's state and at `online`, and does what they ask for.
     public func look() {
         guard !isGone, machine.state != .initialising else { return }
-        let frontend = DeviceState(text: platform.store.read("\(frontendPath)/state"))
-        let step = machine.observe(frontend: frontend, isOnline: keys.flag("online"))
-        log.debug("frontend \(frontend), \(step)")
+        let step: BackendStateMachine.Step
+        do throws(BackendError) {
+            // What could not be written while the store was away is written first.
+            if !unwritten.isEmpty {
+                try platform.store.write(unwritten, ifPresent: "\(path)/frontend")
+                unwritten = []
+            }
+            let frontend = DeviceState(text: try platform.store.read("\(frontendPath)/state"))
+            step = machine.observe(frontend: frontend, isOnline: try keys.flag("online"))
+            log.debug("frontend \(frontend), \(step)")
+        } catch {
+            // The watches fire again when the store is back.
+            log.info(error.description)
+            return
+        }
         switch step {
         case .nothing: break
         case .connect: connect(isResuming: false)
-        case .enter(let state): report { () throws(BackendError) in try write([], state: state) }
-        case .disconnect(let state):
+        case .enter: write([])
+        case .disconnect:
             driver.disconnect()
-            report { () throws(BackendError) in try write([], state: state) }
+            write([])
         case .remove: end(writesState: true)
         }
     }
@@ -104,8 +114,11 @@ public final class BackendDevice {
                 DeviceKeys(store: platform.store, path: frontendPath), isResuming: isResuming
             ) { [weak self] error in self?.fail(error) }
             machine.didConnect()
-            if !isResuming { try write(values, state: .connected) }
+            if !isResuming { write(values) }
             log.info("connected")
+        } catch .store(let problem) {
+            // Nothing was wrong with the device: it connects when the store is back.
+            log.info(problem)
         } catch {
             fail(error)
         }
@@ -117,35 +130,40 @@ public final class BackendDevice {
         log.warning(error.description)
         driver.disconnect()
         machine.didFail()
-        report { () throws(BackendError) in
-            let home = "/local/domain/0/"
-            let name = path.hasPrefix(home) ? String(path.dropFirst(home.count)) : path
-            try platform.store.write([
-                ("\(home)error/\(name)/error", error.description),
-                ("\(path)/state", "\(DeviceState.closing.rawValue)"),
-            ])
+        let home = "/local/domain/0/"
+        let name = path.hasPrefix(home) ? String(path.dropFirst(home.count)) : path
+        errorPath = "\(home)error/\(name)"
+        put([
+            ("\(home)error/\(name)/error", error.description),
+            ("\(path)/state", "\(DeviceState.closing.rawValue)"),
+        ])
+    }
+
+    /// Writes keys of our directory and our state.
+    private func write(_ values: [(String, String)]) {
+        var nodes: [(path: String, value: String)] = values.map { ("\(path)/\($0.0)", $0.1) }
+        nodes.append(("\(path)/state", "\(machine.state.rawValue)"))
+        put(nodes)
+    }
+    private func put(_ nodes: [(path: String, value: String)]) {
+        do throws(BackendError) {
+            try platform.store.write(unwritten + nodes, ifPresent: "\(path)/frontend")
+            unwritten = []
+        } catch {
+            log.info(error.description)
+            unwritten += nodes
         }
     }
 
-    private func write(_ values: [(String, String)], state: DeviceState) throws(BackendError) {
-        var nodes: [(path: String, value: String)] = values.map { ("\(path)/\($0.0)", $0.1) }
-        nodes.append(("\(path)/state", "\(state.rawValue)"))
-        try platform.store.write(nodes)
-    }
-    private func report(_ body: () throws(BackendError) -> Void) {
-        do throws(BackendError) { try body() } catch { log.error(error.description) }
-    }
-
     /// Stops serving and lets go of everything.
-    /// - Parameter writesState: the directory is still there, and is to say `closed`.
+    /// - Parameter writesState: the directory may still be there, and is to say `closed`.
     public func end(writesState: Bool) {
         guard !isGone else { return }
         isGone = true
         if let frontendWatch { platform.store.unwatch(frontendWatch) }
         driver.close()
-        if writesState {
-            report { () throws(BackendError) in try write([], state: .closed) }
-        }
+        if writesState { put([("\(path)/state", "\(DeviceState.closed.rawValue)")]) }
+        if let errorPath { try? platform.store.remove(errorPath) }
         log.info("ended")
         removed(self)
     }

@@ -11,10 +11,10 @@ public struct DeviceKeys {
         self.path = path
     }
     /// The value of a key; nil if there is none.
-    public func text(_ key: String) -> String? { store.read("\(path)/\(key)") }
+    public func text(_ key: String) throws(BackendError) -> String? { try store.read("\(path)/\(key)") }
     /// The value of a key that must be there.
     public func required(_ key: String) throws(BackendError) -> String {
-        guard let value = text(key) else { throw .key(path: "\(path)/\(key)", problem: "is missing") }
+        guard let value = try text(key) else { throw .key(path: "\(path)/\(key)", problem: "is missing") }
         return value
     }
     /// A number that must be there.
@@ -26,9 +26,11 @@ public struct DeviceKeys {
         return number
     }
     /// A number with a default; nonsense counts as the default.
-    public func number(_ key: String, default value: UInt32) -> UInt32 { text(key).flatMap { UInt32($0) } ?? value }
+    public func number(_ key: String, default value: UInt32) throws(BackendError) -> UInt32 {
+        try text(key).flatMap { UInt32($0) } ?? value
+    }
     /// "1", or another number that is not zero.
-    public func flag(_ key: String) -> Bool { number(key, default: 0) != 0 }
+    public func flag(_ key: String) throws(BackendError) -> Bool { try number(key, default: 0) != 0 }
 }
 
 /// What is particular to one kind of backend. One object for each device.

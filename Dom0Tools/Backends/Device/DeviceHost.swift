@@ -67,23 +67,29 @@ public final class DeviceHost {
 
     /// Compares the store with what is served.
     private func rescan(_ kind: String) {
-        let base = directory(kind)
-        let present = Set(platform.store.list(base).map { "\(base)/\($0)" })
-        for (path, device) in devices where path.hasPrefix("\(base)/") && !present.contains(path) {
-            device.end(writesState: false)
-        }
-        ended = ended.filter { !$0.hasPrefix("\(base)/") || present.contains($0) }
-        for path in present.sorted() where devices[path] == nil && !ended.contains(path) {
-            // The toolstack may still be writing: `frontend` and `state` tell that all is there.
-            guard platform.store.read("\(path)/frontend") != nil, platform.store.read("\(path)/state") != nil,
-                let driver = makeDriver(kind, String(path.dropFirst(base.count + 1)))
-            else { continue }
-            let device = BackendDevice(path: path, domain: domain, driver: driver, platform: platform, log: log) {
-                [weak self] device in self?.deviceEnded(device)
+        do throws(BackendError) {
+            let base = directory(kind)
+            let present = Set(try platform.store.list(base).map { "\(base)/\($0)" })
+            for (path, device) in devices where path.hasPrefix("\(base)/") && !present.contains(path) {
+                device.end(writesState: false)
             }
-            devices[path] = device
-            hadDevice = true
-            device.start()
+            ended = ended.filter { !$0.hasPrefix("\(base)/") || present.contains($0) }
+            for path in present.sorted() where devices[path] == nil && !ended.contains(path) {
+                // The toolstack may still be writing: `frontend` and `state` tell that all is there.
+                guard try platform.store.read("\(path)/frontend") != nil,
+                    try platform.store.read("\(path)/state") != nil,
+                    let driver = makeDriver(kind, String(path.dropFirst(base.count + 1)))
+                else { continue }
+                let device = BackendDevice(path: path, domain: domain, driver: driver, platform: platform, log: log) {
+                    [weak self] device in self?.deviceEnded(device)
+                }
+                devices[path] = device
+                hadDevice = true
+                device.start()
+            }
+        } catch {
+            // The watches fire again when the store is back.
+            log.info(error.description)
         }
     }
 

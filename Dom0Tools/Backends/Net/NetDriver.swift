@@ -35,9 +35,9 @@ public final class NetDriver: DeviceDriver {
     }
 
     public func open(_ backend: DeviceKeys) throws(BackendError) {
-        let bridge = backend.text("bridge").flatMap { $0.isEmpty ? nil : $0 }
-        let name = backend.text("vifname").flatMap { $0.isEmpty ? nil : $0 } ?? "vif\(domain.rawValue).\(number)"
-        interface = try openInterface(name, bridge, backend.text("mtu").flatMap { Int($0) })
+        let bridge = try backend.text("bridge").flatMap { $0.isEmpty ? nil : $0 }
+        let name = try backend.text("vifname").flatMap { $0.isEmpty ? nil : $0 } ?? "vif\(domain.rawValue).\(number)"
+        interface = try openInterface(name, bridge, try backend.text("mtu").flatMap { Int($0) })
     }
 
     public var features: [(String, String)] {
@@ -52,28 +52,30 @@ public final class NetDriver: DeviceDriver {
         _ frontend: DeviceKeys, isResuming: Bool, failed: @escaping (BackendError) -> Void
     ) throws(BackendError) -> [(String, String)] {
         guard let interface else { throw .frontend("the network interface is not open") }
-        guard frontend.flag("request-rx-copy") else {
+        guard try frontend.flag("request-rx-copy") else {
             throw .key(path: "\(frontend.path)/request-rx-copy", problem: "must be 1: pages are not flipped")
         }
-        guard frontend.number("multi-queue-num-queues", default: 1) == 1 else {
+        guard try frontend.number("multi-queue-num-queues", default: 1) == 1 else {
             throw .key(path: "\(frontend.path)/multi-queue-num-queues", problem: "one queue is offered")
         }
         let transmitReference = GrantReference(rawValue: try frontend.number("tx-ring-ref"))
         let receiveReference = GrantReference(rawValue: try frontend.number("rx-ring-ref"))
         var remotes: [EventPort] = []
-        if frontend.text("event-channel-tx") != nil {
+        if try frontend.text("event-channel-tx") != nil {
             remotes.append(EventPort(rawValue: try frontend.number("event-channel-tx")))
             remotes.append(EventPort(rawValue: try frontend.number("event-channel-rx")))
         } else {
             remotes.append(EventPort(rawValue: try frontend.number("event-channel")))
         }
         var offload = NetworkOffload()
-        let takesScattered = frontend.flag("feature-sg")
-        offload.checksum = !frontend.flag("feature-no-csum-offload")
-        offload.checksum6 = frontend.flag("feature-ipv6-csum-offload")
-        offload.tcp4 = offload.checksum && takesScattered && frontend.flag("feature-gso-tcpv4")
-        offload.tcp6 =
-            offload.checksum && offload.checksum6 && takesScattered && frontend.flag("feature-gso-tcpv6")
+        let takesScattered = try frontend.flag("feature-sg")
+        offload.checksum = try !frontend.flag("feature-no-csum-offload")
+        offload.checksum6 = try frontend.flag("feature-ipv6-csum-offload")
+        // Packets to be cut need several pages and come with blank checksums.
+        offload.tcp4 = try frontend.flag("feature-gso-tcpv4")
+        offload.tcp4 = offload.tcp4 && offload.checksum && takesScattered
+        offload.tcp6 = try frontend.flag("feature-gso-tcpv6")
+        offload.tcp6 = offload.tcp6 && offload.checksum && offload.checksum6 && takesScattered
 
         let grants = platform.grants
         let events = platform.events

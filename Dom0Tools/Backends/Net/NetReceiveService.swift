@@ -67,9 +67,10 @@ public final class NetReceiveService {
     deinit { memory.deallocate() }
 
     /// Delivers what waits, as far as the frontend has pages. Call when the interface is readable and on every event.
-    /// - Throws: `ring`; the device must be closed then.
+    /// - Throws: `ring` or `network`; the device must be closed then.
     public func serve() throws(BackendError) {
         do throws(RingError) { try deliver() } catch { throw .ring(name: "receive", error) }
+        if let failure = interface.failure { throw failure }
     }
 
     private func deliver() throws(RingError) {

@@ -24,6 +24,8 @@ public protocol NetworkInterface: AnyObject {
     func setOffload(_ offload: NetworkOffload)
     /// Up while a frontend is connected.
     func setUp(_ isUp: Bool)
+    /// Why nothing can be read any more; nil while the interface works.
+    var failure: BackendError? { get }
     /// Reads one header and frame into `memory`. Bytes read; nil if none waits.
     func receive(into memory: LocalMemory) -> Int?
     /// Sends a header and frame. False if it was refused; it is lost then.
@@ -75,6 +77,7 @@ public final class TapInterface: NetworkInterface {
     public static var headerByteCount: Int { VirtioNetHeader.byteCount }
     public let descriptor: Int32
     public let name: String
+    public private(set) var failure: BackendError?
     private var isClosed = false
 
     /// - Parameters:
@@ -125,6 +128,9 @@ public final class TapInterface: NetworkInterface {
     public func receive(into memory: LocalMemory) -> Int? {
         // SAFETY: `memory` gives its own bounds.
         let count = unsafe sv_tap_read(descriptor, memory.base, UInt64(memory.byteCount))
+        if count < 0 && count != Int64(-EAGAIN) && count != Int64(-EINTR) {
+            failure = .network(interface: name, problem: "cannot be read: \(BackendError.text(Int32(-count)))")
+        }
         return count > 0 ? Int(count) : nil
     }
     public func send(_ memory: LocalMemory) -> Bool {

@@ -31,13 +31,17 @@ public protocol EventAccess: AnyObject {
 }
 
 /// What a backend needs of XenStore. Calls wait for the store's answer; watches are told of between other work.
+///
+/// Each call throws `BackendError.store` while the store cannot be reached. When it is back, every watch is told of
+/// its path again.
 public protocol StoreAccess: AnyObject {
     /// The value at `path`; nil if there is no such node or it may not be read.
-    func read(_ path: String) -> String?
+    func read(_ path: String) throws(BackendError) -> String?
     /// The names of the children; empty if there is no such node.
-    func list(_ path: String) -> [String]
-    /// Writes all the values at once, or none.
-    func write(_ values: [(path: String, value: String)]) throws(BackendError)
+    func list(_ path: String) throws(BackendError) -> [String]
+    /// Writes all the values at once, or none. Nothing is written, and that is no error, if there is no node
+    /// `anchor`: what was removed does not come back by accident.
+    func write(_ values: [(path: String, value: String)], ifPresent anchor: String) throws(BackendError)
     /// Removes the node and all below it; no node is no error.
     func remove(_ path: String) throws(BackendError)
     /// Calls `handler` with `path` soon after, and then with the path of whatever changes at or below it.
