@@ -127,7 +127,7 @@ private struct CacheEntry {
 
     /// Keeps an image. Failure is no error: the next start decompresses again.
     func store(_ content: FileView) {
-        _ = unsafe mkdir(folder, 0o700)
+        makeFolder()
         let temporary = "\(folder)/.\(name).\(getpid())"
         guard writeFile(content, to: temporary, mode: 0o600) == nil, unsafe rename(temporary, "\(folder)/\(name)") == 0
         else {
@@ -135,6 +135,15 @@ private struct CacheEntry {
             return
         }
         removeOtherVersions()
+    }
+
+    /// Makes the folder and those above it that are missing.
+    private func makeFolder() {
+        var path = ""
+        for part in folder.split(separator: "/") {
+            path += "/\(part)"
+            _ = unsafe mkdir(path, path == folder ? 0o700 : 0o755)
+        }
     }
 
     private func removeOtherVersions() {
