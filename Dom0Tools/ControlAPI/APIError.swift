@@ -8,10 +8,8 @@ public enum ErrorCode: String, CaseIterable, Sendable {
     case svdLost = "svd-lost"
     case apiVersion = "api-version"
     case badRequest = "bad-request"
-    case internalError = "internal"
     // Files and arguments of svctl.
     case fileUnreadable = "file-unreadable"
-    case notATerminal = "not-a-terminal"
     // Domains.
     case domainUnknown = "domain-unknown"
     case domainExists = "domain-exists"
@@ -20,7 +18,6 @@ public enum ErrorCode: String, CaseIterable, Sendable {
     case domainCrashed = "domain-crashed"
     case uuidInUse = "uuid-in-use"
     case shutdownTimeout = "shutdown-timeout"
-    case shutdownNotSupported = "shutdown-not-supported"
     // Building one.
     case kernelUnreadable = "kernel-unreadable"
     case kernelFormat = "kernel-format"
@@ -74,7 +71,7 @@ public struct APIError: Error, Codable, Hashable, Sendable, CustomStringConverti
         case .badRequest, .apiVersion: return 400
         case .memoryShort: return 507
         case .shutdownTimeout, .deviceTimeout: return 504
-        case .internalError, .hypervisor, .store, .stateUnwritable, .backendFailed: return 500
+        case .hypervisor, .store, .stateUnwritable, .backendFailed: return 500
         default: return 422
         }
     }

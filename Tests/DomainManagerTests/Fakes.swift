@@ -306,7 +306,7 @@ final class Machine {
         var result: Result<ControlAPI.DomainInfo, APIError>?
         supervisor.create(configuration, paused: paused, progress: { _ in }) { result = $0 }
         run { result != nil }
-        guard let result else { throw APIError(.internalError, "no answer") }
+        guard let result else { throw APIError(.svdLost, "no answer") }
         return try result.get()
     }
     func refusal(_ configuration: DomainConfiguration) -> APIError? {
