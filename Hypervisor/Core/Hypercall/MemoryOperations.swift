@@ -114,9 +114,13 @@ extension Ref<VirtualCPU> {
             try target.addRAM(gfn, order: order)
             return true
         }
+        return try populateInSteps(target, gfn, order: order)
+    }
+    /// Adds one large extent, which is cleared before it is the domain's. False: the caller is to come again.
+    func populateInSteps(_ target: Ref<Domain>, _ gfn: GuestFrame, order: Int) throws(XenError) -> Bool {
         let hypervisor = hypervisor
         if target.state.control.parkedFrame != nil, target.state.control.parkedOrder != order { target.dropParked() }
-        try target.checkRoom(gfn, order: order)
+        try target.checkRoom(gfn, order: order, isAllocated: target.state.control.parkedFrame != nil)
         if target.state.control.parkedFrame == nil {
             guard let block = hypervisor.state.frames.allocate(order: order, owner: .hypervisor, zeroed: false) else {
                 throw .noMemory

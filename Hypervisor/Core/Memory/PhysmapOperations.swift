@@ -105,14 +105,15 @@ extension Ref<Domain> {
         guard let block = hypervisor.state.frames.allocate(order: order, owner: id) else { throw .noMemory }
         try placeRAM(block, at: gfn, order: order)
     }
-    /// Checks that RAM may be added; what stands at a single `gfn` is released by `placeRAM`.
-    func checkRoom(_ gfn: GuestFrame, order: Int) throws(XenError) {
+    /// Checks that RAM may be added; what stands at a single `gfn` is released by `placeRAM`. `isAllocated`: the frames are
+    /// at hand.
+    func checkRoom(_ gfn: GuestFrame, order: Int, isAllocated: Bool = false) throws(XenError) {
         guard (0...9).contains(order) || isWhole(gfn, order: order) else { throw .invalidArgument }
         let count = UInt64(1) &<< UInt64(order)
         guard let end = gfn.advanced(by: count), end.rawValue <= Self.ramLimit else { throw .invalidArgument }
         guard state.lifecycle == .alive else { throw .noSuchDomain }
         guard state.maximumPages >= state.totalPages, state.maximumPages &- state.totalPages >= count,
-            hypervisor.availableFrames(for: self) >= count
+            isAllocated || hypervisor.availableFrames(for: self) >= count
         else { throw .noMemory }
         if order == 0 {
             switch state.physmap.lookup(gfn)?.type {
