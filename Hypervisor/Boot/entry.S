@@ -99,7 +99,7 @@ sv_entry32:                         /* EAX: magic, EBX: boot information */
     orl $0x80010003, %eax           /* PG, WP, MP, PE */
     movl %eax, %cr0
     lgdt PHYSICAL(boot_gdt_pointer)
-    ljmp $8, $PHYSICAL(start64_low)
+    ljmp $8, $start64_low
 
 no_long_mode:
     movl $PHYSICAL(no_long_mode_text), %esi

@@ -68,3 +68,19 @@ posix_memalign:
     jmp sv_allocate
 free:
     ret
+
+/* 128-bit by 64-bit division, all that `dividingFullWidth` needs: rsi:rdi / rcx:rdx with rcx 0. */
+    .globl __udivti3
+__udivti3:
+    testq %rcx, %rcx
+    jnz 1f
+    movq %rdx, %r8
+    movq %rsi, %rax
+    xorl %edx, %edx
+    divq %r8
+    movq %rax, %r9
+    movq %rdi, %rax
+    divq %r8
+    movq %r9, %rdx
+    ret
+1:  ud2

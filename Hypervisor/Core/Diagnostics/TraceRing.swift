@@ -14,6 +14,15 @@ public struct TraceRecord: BitwiseCopyable, Sendable {
     public var vcpu: UInt32 = 0
     public var first: UInt64 = 0
     public var second: UInt64 = 0
+    public init() {}
+    public init(tsc: UInt64, event: TraceEvent, domain: UInt16, vcpu: UInt32, first: UInt64, second: UInt64) {
+        self.tsc = tsc
+        self.event = event
+        self.domain = domain
+        self.vcpu = vcpu
+        self.first = first
+        self.second = second
+    }
 }
 
 /// The last things that happened, for the panic report and the console keys. Off until `isEnabled`: the hot path then pays

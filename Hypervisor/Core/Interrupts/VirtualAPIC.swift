@@ -118,6 +118,9 @@ public struct VirtualAPIC: BitwiseCopyable, Sendable {
         return .ended(vector: vector, wasLevel: levelTriggered[vector])
     }
 
+    /// Upper half of the interrupt command register.
+    public var commandHigh: UInt32 { UInt32(truncatingIfNeeded: command &>> 32) }
+
     // MARK: Timer
 
     private var divisor: UInt64 {

@@ -14,6 +14,8 @@ public struct FrameRecord: BitwiseCopyable {
     /// Free: previous block. In use: the gfn at which the owner has it, `UInt32.max` for none.
     var second: UInt32 = .max
 
+    public init() {}
+
     static var free: UInt8 { 1 }
     static var dirty: UInt8 { 2 }
     static var released: UInt8 { 4 }

@@ -2,6 +2,7 @@
 import CX86
 import HypervisorCore
 import SharedMemory
+import XenABI
 
 /// I/O ports that exits reach. Dom0 owns the machine's ports, but for those the hypervisor keeps; a DomU has none.
 enum GuestPort {

@@ -14,7 +14,7 @@ import SharedMemory
     @inline(__always)
     private func load<T: FixedWidthInteger & BitwiseCopyable>(_ address: UInt64, _ type: T.Type) -> T {
         guard address <= limit, limit &- address >= UInt64(MemoryLayout<T>.size),
-            let pointer = UnsafeRawPointer(bitPattern: UInt(base &+ address))
+            let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(base &+ address))
         else { return 0 }
         // SAFETY: the direct map covers [0, limit).
         return unsafe pointer.loadUnaligned(as: type)
@@ -24,7 +24,7 @@ import SharedMemory
     func u32(_ address: UInt64) -> UInt32 { load(address, UInt32.self) }
     func u64(_ address: UInt64) -> UInt64 { load(address, UInt64.self) }
     func store(_ value: UInt8, _ address: UInt64) {
-        guard address < limit, let pointer = UnsafeMutableRawPointer(bitPattern: UInt(base &+ address)) else { return }
+        guard address < limit, let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(base &+ address)) else { return }
         // SAFETY: the direct map covers [0, limit).
         unsafe pointer.storeBytes(of: value, as: UInt8.self)
     }
@@ -42,15 +42,15 @@ import SharedMemory
     /// Copies bytes; the ranges may overlap.
     func move(_ byteCount: UInt64, from source: UInt64, to target: UInt64) {
         guard source <= limit, limit &- source >= byteCount, target <= limit, limit &- target >= byteCount,
-            let from = UnsafeRawPointer(bitPattern: UInt(base &+ source)),
-            let to = UnsafeMutableRawPointer(bitPattern: UInt(base &+ target))
+            let from = unsafe UnsafeRawPointer(bitPattern: UInt(base &+ source)),
+            let to = unsafe UnsafeMutableRawPointer(bitPattern: UInt(base &+ target))
         else { return }
         // SAFETY: both ranges lie in the direct map.
         unsafe to.copyMemory(from: from, byteCount: Int(byteCount))
     }
     func zero(_ byteCount: UInt64, at address: UInt64) {
         guard address <= limit, limit &- address >= byteCount,
-            let pointer = UnsafeMutableRawPointer(bitPattern: UInt(base &+ address))
+            let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(base &+ address))
         else { return }
         // SAFETY: the range lies in the direct map.
         unsafe pointer.initializeMemory(as: UInt8.self, repeating: 0, count: Int(byteCount))

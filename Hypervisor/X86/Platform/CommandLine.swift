@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import SharedMemory
 
 /// The hypervisor's options. Docs/GettingStarted.md lists them for users.
 public struct CommandLine: BitwiseCopyable, Sendable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import HypervisorCore
 import SharedMemory
+import XenABI
 
 /// One key prints one thing (Xen's *keyhandler* idea). Three times Ctrl-A switches the serial line between Dom0 and these.
 enum ConsoleKeys {

@@ -340,8 +340,8 @@ struct ControlDomainBuilder: ~Copyable {
         memory.store(0xfee0_0000 as UInt32, madt &+ 36)
         var id: UInt32 = 0
         while id < vcpuCount {
-            memory.store(0, end)
-            memory.store(8, end &+ 1)
+            memory.store(UInt8(0), end)
+            memory.store(UInt8(8), end &+ 1)
             memory.store(UInt8(truncatingIfNeeded: id), end &+ 2)
             memory.store(UInt8(truncatingIfNeeded: id &* 2), end &+ 3)
             memory.store(1 as UInt32, end &+ 4)
@@ -376,7 +376,7 @@ struct ControlDomainBuilder: ~Copyable {
         finish(xsdt, end)
         // RSDP. §5.2.5.3.
         memory.store(0x2052_5450_2044_5352 as UInt64, at)
-        memory.store(2, at &+ 15)
+        memory.store(UInt8(2), at &+ 15)
         memory.store(36 as UInt32, at &+ 20)
         memory.store(xsdt, at &+ 24)
         memory.store(checksum(at, 20), at &+ 8)

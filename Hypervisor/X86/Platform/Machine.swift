@@ -125,7 +125,7 @@ enum Machine {
     }
     static func ioapic(at address: GuestPhysical) -> Int? {
         var index = 0
-        while index < unsafe machineState.ioapicCount {
+        while unsafe index < machineState.ioapicCount {
             if let chip = unsafe machineState.ioapics[index], chip.physicalAddress &>> 12 == address.frame.rawValue {
                 return index
             }
@@ -176,7 +176,7 @@ enum Machine {
     static func programPin(_ pin: Int, _ vector: UInt8, _ isLevel: Bool, _ isActiveLow: Bool, _ masked: Bool) {
         guard let target = unsafe machineState.localAPIC?.id else { return }
         var index = 0
-        while index < unsafe machineState.ioapicCount {
+        while unsafe index < machineState.ioapicCount {
             if let chip = unsafe machineState.ioapics[index], pin >= Int(chip.firstPin),
                 pin < Int(chip.firstPin &+ chip.pinCount)
             {

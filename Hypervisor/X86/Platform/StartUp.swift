@@ -38,7 +38,7 @@ public enum StartUp {
         let memory = BootMemory(directMap: HostPaging.directMap, limit: 1 << 32)
         unsafe machineState.serial = SerialPort(port: 0x3f8)
         HostInterrupts.install(memory: memory)
-        guard var boot = unsafe readBootInformation(memory) else { fail("the boot loader's protocol is unknown") }
+        guard var boot = readBootInformation(memory) else { fail("the boot loader's protocol is unknown") }
         let boots = unsafe Ref(unsafePointer: bootStorage(consuming: &boot))
         let options = readOptions(boots, memory)
         if options.consolePort != 0x3f8 {
