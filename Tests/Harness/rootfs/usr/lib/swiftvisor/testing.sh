@@ -146,9 +146,9 @@ make_disk() {
     echo "/var/lib/swiftvisor/images/$1.img"
 }
 
-free_kib() {
-    svctl info --json 2>/dev/null | tr ',{}' '\n\n\n' | sed -n 's/.*"free_memory_kib"[^0-9]*\([0-9]*\).*/\1/p;
-        s/.*"freeMemoryKiB"[^0-9]*\([0-9]*\).*/\1/p' | head -n 1
+# free_bytes: memory that no domain has, as the hypervisor counts it.
+free_bytes() {
+    svctl info --json | sed -n "s/.*\"free_memory_bytes\"[^0-9]*\([0-9]*\).*/\1/p"
 }
 
 # nothing_left NAME DOMID: no domain, store entry, backend process or tap of that domain is left.
