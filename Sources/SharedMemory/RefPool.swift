@@ -14,13 +14,13 @@ import XenABI
     public private(set) var count = 0
     public init() {}
 
-    /// log2 of the frames in a block: the smallest with room for at least four values.
+    /// log2 of the frames in a block: the smallest with room for at least sixteen values.
     public static var blockOrder: Int {
         var order = 0
-        while (pageSize &<< order) &- headerBytes < 4 &* MemoryLayout<Value>.stride { order &+= 1 }
+        while (pageSize &<< order) &- headerBytes < 16 &* MemoryLayout<Value>.stride { order &+= 1 }
         return order
     }
-    /// Values in a block: at least 4, at most 64.
+    /// Values in a block: at least 16, at most 64.
     public static var slotsPerBlock: Int {
         min(64, ((pageSize &<< blockOrder) &- headerBytes) / max(1, MemoryLayout<Value>.stride))
     }
