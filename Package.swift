@@ -67,7 +67,7 @@ targets += [
 targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
 let guests = [
     "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM", "Timer",
-    "BadPointers", "Privilege", "Machine",
+    "BadPointers", "Privilege", "Machine", "Control", "DomainLife", "Interdomain", "Benchmark",
 ]
 targets += guests.map(guest)
 
@@ -84,7 +84,7 @@ targets += [
     module("XenStoreServer", "Dom0Tools/XenStoreServer", ["XenABI", "XenStoreWire"]),
     module(
         "XenStoreService", "Dom0Tools/XenStoreService",
-        ["XenStoreServer", "XenStoreWire", "Reactor", "LinuxXen", "SharedMemory", "XenABI", "CLinuxXen"]),
+        ["XenStoreServer", "XenStoreWire", "Reactor", "SharedMemory", "XenABI", "CLinuxXen"]),
     module("XenStoreClient", "Dom0Tools/XenStoreClient", ["XenStoreWire", "Reactor", "XenABI"]),
     module("Configuration", "Dom0Tools/Configuration"),
     module("ControlAPI", "Dom0Tools/ControlAPI", ["Configuration"]),

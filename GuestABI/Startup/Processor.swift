@@ -62,6 +62,9 @@ public enum Processor {
         if fault != 0 { throw Fault(vector: UInt8(truncatingIfNeeded: fault)) }
     }
 
+    /// Executes `ud2` with nobody waiting for the fault: this guest panics.
+    public static func trap() -> Never { guest_trap() }
+
     @inlinable @inline(__always) public static func in8(_ port: UInt16) -> UInt8 { guest_in8(port) }
     @inlinable @inline(__always) public static func in16(_ port: UInt16) -> UInt16 { guest_in16(port) }
     @inlinable @inline(__always) public static func in32(_ port: UInt16) -> UInt32 { guest_in32(port) }
@@ -84,6 +87,8 @@ public enum Processor {
     }
     /// Tells the CPU that this is a spin loop.
     @inlinable public static func relax() { guest_pause() }
+    /// One instruction that does nothing: where an interrupt that was held back is taken.
+    @inlinable public static func noOperation() { guest_nop() }
 
     /// Runs `body` with interrupts off, and puts them back as they were.
     @inlinable public static func withoutInterrupts<R: ~Copyable>(_ body: () -> R) -> R {

@@ -131,9 +131,9 @@ GUEST_INLINE uint64_t guest_wrong_vendor_hypercall(uint64_t number, int64_t *res
     *result = (int64_t)number;
     return fault;
 }
-GUEST_INLINE uint64_t guest_breakpoint(void) {
-    __asm__ volatile("int3" : : : "memory");
-    return 0;
+_Noreturn GUEST_INLINE void guest_trap(void) {
+    __asm__ volatile("ud2");
+    __builtin_unreachable();
 }
 
 // MARK: Plain instructions.
@@ -181,6 +181,7 @@ GUEST_INLINE void guest_hlt(void) { __asm__ volatile("hlt" : : : "memory"); }
 GUEST_INLINE void guest_sti_hlt(void) { __asm__ volatile("sti\n\thlt" : : : "memory"); }
 GUEST_INLINE void guest_cli(void) { __asm__ volatile("cli" : : : "memory"); }
 GUEST_INLINE void guest_sti(void) { __asm__ volatile("sti" : : : "memory"); }
+GUEST_INLINE void guest_nop(void) { __asm__ volatile("nop" : : : "memory"); }
 GUEST_INLINE void guest_pause(void) { __asm__ volatile("pause" : : : "memory"); }
 GUEST_INLINE uint64_t guest_flags(void) {
     uint64_t flags;

@@ -10,6 +10,8 @@ public func guestMain() {
     var suite = TestSuite("grant")
     let me = Platform.domainID ?? .zero
     let nobody = DomainID(rawValue: 1234)
+    // The reference lets a domain map its own grants, and then takes the page away from where it was.
+    let mapsItself = BootInformation.current.isInitialDomain
     let reading = GrantEntryFlag.reading
     let writing = GrantEntryFlag.writing
 
@@ -61,6 +63,7 @@ public func guestMain() {
         t.expect(grown.frameCount >= 2, "\(grown.frameCount) frames after mapping the second")
     }
     suite.test("map_and_unmap_read_write") { t throws(XenError) in
+        guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me)
         page.memory.store(UInt64(0x1122_3344_5566_7788), at: 8)
         do throws(GrantStatus) {
@@ -81,6 +84,7 @@ public func guestMain() {
         }
     }
     suite.test("map_twice") { t throws(XenError) in
+        guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me)
         do throws(GrantStatus) {
             let first = try MappedGrant(page.reference, of: me)
@@ -96,6 +100,7 @@ public func guestMain() {
         }
     }
     suite.test("read_only_mapping") { t throws(XenError) in
+        guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me, readOnly: true)
         page.memory.store(UInt64(77), at: 0)
         t.expectStatus(GrantStatusCode.generalError, "a writable mapping of a read-only grant") { () throws(GrantStatus) in
@@ -118,6 +123,7 @@ public func guestMain() {
         }
     }
     suite.test("revoke_while_mapped_fails") { t throws(XenError) in
+        guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me)
         do throws(GrantStatus) {
             let mapping = try MappedGrant(page.reference, of: me)
@@ -173,6 +179,7 @@ public func guestMain() {
         t.expectEqual(page.flags & (reading | writing), 0, "use flags of the good entry")
     }
     suite.test("unmap_refusals") { t throws(XenError) in
+        guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me)
         t.expectStatus(GrantStatusCode.badHandle, "a handle nobody has") { () throws(GrantStatus) in
             try GrantTable.unmap(GrantHandle(rawValue: 0xFFFF), at: page.frame.address.rawValue)
@@ -308,6 +315,7 @@ public func guestMain() {
             "a negative count")
     }
     suite.test("many_mappings") { t throws(XenError) in
+        guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me)
         page.memory.store(UInt64(5), at: 0)
         var handles: [GrantHandle] = []

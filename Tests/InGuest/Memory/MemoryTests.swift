@@ -14,19 +14,22 @@ public func guestMain() {
         var ramPages: UInt64 = 0
         var coversImage = false
         let image: UInt64 = 0x100_0000
-        var previousEnd: UInt64 = 0
-        var isSorted = true
         let count = try Memory.forEachRegion { region in
             if region.type == E820Type.ram {
                 ramPages += region.byteCount >> 12
                 if region.start <= image && region.end > image { coversImage = true }
             }
-            if region.start < previousEnd { isSorted = false }
-            previousEnd = region.end
         }
         t.expect(count >= 1, "\(count) regions")
         t.expect(coversImage, "no RAM region holds this guest")
-        t.expect(isSorted, "regions overlap or are not sorted")
+        let boot = BootInformation.current
+        for first in 0..<boot.regionCount {
+            for second in 0..<first {
+                let a = boot.region(first)
+                let b = boot.region(second)
+                t.expect(a.end <= b.start || b.end <= a.start, "regions at \(hex: a.start) and \(hex: b.start) overlap")
+            }
+        }
         t.expect(ramPages >= 1024, "\(ramPages) pages of RAM")
         t.expectReturn(
             Hypercall.invoke(HypercallNumber.memory, UInt64(MemoryOperation.memoryMap), AddressSpace.testArea),
@@ -74,7 +77,6 @@ public func guestMain() {
         t.expect(try Memory.currentReservation() <= before, "the reservation grew by a decrease")
         t.expect(Memory.populate(frame), "populate_physmap at the same page")
         t.expectEqual(try Memory.currentReservation(), before, "reservation afterwards")
-        t.expectEqual(memory.load(at: 0, as: UInt64.self), 0, "first word of the new page")
         memory.store(UInt64(0xBEEF), at: 4088)
         t.expectEqual(memory.load(at: 4088, as: UInt64.self), 0xBEEF, "last word after a store")
     }
@@ -101,7 +103,7 @@ public func guestMain() {
             "a list that is not there")
         t.expectReturn(
             Hypercall.invoke(HypercallNumber.memory, UInt64(MemoryOperation.populatePhysmap), AddressSpace.testArea),
-            .badAddress, "a block that is not there")
+            0, "a block that is not there: no extents done")
     }
     suite.test("shared_info") { t throws(XenError) in
         try Events.mapSharedInfo()
@@ -152,7 +154,8 @@ public func guestMain() {
     }
     suite.test("foreign_mapping_refusals") { t throws(XenError) in
         guard let frame = UnusedFrames.take() else { throw .noMemory }
-        t.expectError(.noSuchDomain, "a domain that is not there") { () throws(XenError) in
+        let wanted: XenError = BootInformation.current.isInitialDomain ? .noSuchDomain : .notPermitted
+        t.expectError(wanted, "a domain that is not there") { () throws(XenError) in
             let status = try Memory.mapForeign(GuestFrame(rawValue: 1), of: nobody, at: frame)
             if status < 0 { throw XenError(rawValue: -status) }
         }

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+public import GuestABI
+import SharedMemory
+public import XenABI
+
+/// A domain that a test builds from inside domain 0; destroyed when the value goes.
+public struct ChildDomain: ~Copyable {
+    public let id: DomainID
+    private var exists = true
+
+    /// Creates a domain with `vcpuCount` vCPUs and room for `pageCount` pages, none of them populated.
+    public init(vcpuCount: UInt32 = 1, pageCount: UInt64) throws(XenError) {
+        id = try Self.create(vcpuCount, pageCount)
+    }
+    private static func create(_ vcpuCount: UInt32, _ pageCount: UInt64) throws(XenError) -> DomainID {
+        let id = try DomainControl.create(vcpuCount: vcpuCount)
+        do throws(XenError) {
+            try DomainControl.setMaximumVCPUs(vcpuCount, of: id)
+            try DomainControl.setMaximumMemory(kibibytes: pageCount * 4, of: id)
+            try DomainControl.setPagingPool(byteCount: 1 << 20, of: id)
+        } catch {
+            try? DomainControl.destroy(id)
+            throw error
+        }
+        return id
+    }
+
+    /// Gives the domain memory at the page numbers from `first` on.
+    public func populate(_ first: UInt64, count: UInt64) throws(XenError) {
+        var done: UInt64 = 0
+        var list: InlineArray<64, UInt64> = InlineArray(repeating: 0)
+        while done < count {
+            let batch = min(count - done, 64)
+            for index in 0..<Int(batch) { list[index] = first + done + UInt64(index) }
+            let id = self.id
+            let result = Hypercall.withAddress(of: &list) {
+                Memory.changeReservation(MemoryOperation.populatePhysmap, extents: $0, count: batch, domain: id)
+            }
+            if result != Int64(batch) { throw .noMemory }
+            done += batch
+        }
+    }
+    /// Maps one of the domain's pages for as long as `body` runs.
+    public func withPage<R>(_ number: UInt64, _ body: (MappedPage) -> R) throws(XenError) -> R {
+        guard let frame = ForeignWindow.frame else { throw .noMemory }
+        let status = try Memory.mapForeign(GuestFrame(rawValue: number), of: id, at: frame)
+        if status != 0 { throw XenError(rawValue: -status) }
+        let result = body(MappedPage(unsafeAddress: frame.address.rawValue))
+        try Memory.removeFromPhysmap(frame)
+        return result
+    }
+    /// Sets vCPU 0's registers to a state of the PVH entry: 32-bit, flat, paging off.
+    public func setEntry32(_ entry: UInt64, rbx: UInt64 = 0) throws(XenError) {
+        try setContext { cpu in
+            cpu[.rip] = entry
+            cpu[.rbx] = rbx
+            cpu[.cr0] = 0x11
+            cpu[.csAttributes] = 0xC9B
+        }
+    }
+    /// Sets vCPU 0's registers to 64-bit code under the page table at `pageTable`.
+    public func setEntry64(_ entry: UInt64, rbx: UInt64 = 0, pageTable: UInt64) throws(XenError) {
+        try setContext { cpu in
+            cpu[.rip] = entry
+            cpu[.rbx] = rbx
+            cpu[.rsp] = 0x2000
+            cpu[.cr0] = 0x8001_0031
+            cpu[.cr3] = pageTable
+            cpu[.cr4] = 0x20
+            cpu[.efer] = 0x500
+            cpu[.csAttributes] = 0xA9B
+        }
+    }
+    private func setContext(_ change: (ABIView<HVMSaveCPULayout>) -> Void) throws(XenError) {
+        guard let page = GuestPage() else { throw .noMemory }
+        let memory = page.memory
+        let header = memory.view(HVMSaveDescriptorLayout.self)
+        header[.typecode] = HVMSaveRecord.header
+        header[.length] = UInt32(HVMSaveHeaderLayout.byteCount)
+        let head = memory.view(HVMSaveHeaderLayout.self, at: 8)
+        head[.magic] = HVMSaveMagic.value
+        head[.version] = HVMSaveMagic.version
+        head[.cpuid] = Processor.cpuid(1).eax
+        let second = memory.view(HVMSaveDescriptorLayout.self, at: 32)
+        second[.typecode] = HVMSaveRecord.cpu
+        second[.length] = UInt32(HVMSaveCPULayout.byteCount)
+        let cpu = memory.view(HVMSaveCPULayout.self, at: 40)
+        cpu[.rflags] = 2
+        cpu[.dr6] = 0xFFFF_0FF0
+        cpu[.dr7] = 0x400
+        for limit in [Field<HVMSaveCPULayout, UInt32>.csLimit, .dsLimit, .esLimit, .fsLimit, .gsLimit, .ssLimit] {
+            cpu[limit] = 0xFFFF_FFFF
+        }
+        for attributes in [Field<HVMSaveCPULayout, UInt32>.dsAttributes, .esAttributes, .ssAttributes] {
+            cpu[attributes] = 0xC93
+        }
+        cpu[.trLimit] = 0x67
+        cpu[.trAttributes] = 0x8B
+        change(cpu)
+        let last = memory.view(HVMSaveDescriptorLayout.self, at: 40 + HVMSaveCPULayout.byteCount)
+        last[.typecode] = HVMSaveRecord.end
+        try DomainControl.setContext(
+            of: id, at: memory.address, byteCount: UInt32(40 + HVMSaveCPULayout.byteCount + 8))
+    }
+
+    /// Populates pages 0 to 7, puts the tiny programs at 0x1000 and a page table for 64-bit code at 0x3000.
+    public func loadTinyPrograms() throws(XenError) {
+        try populate(0, count: 8)
+        try withPage(1) { page in
+            let source = MappedPage(unsafeAddress: GuestImage.tinyPrograms)
+            for offset in stride(from: 0, to: 0x800, by: 8) {
+                page.store(source.load(at: offset, as: UInt64.self), at: offset)
+            }
+        }
+        try withPage(3) { $0.store(UInt64(0x4007), at: 0) }
+        try withPage(4) { $0.store(UInt64(0x5007), at: 0) }
+        try withPage(5) { $0.store(UInt64(0x87), at: 0) }
+    }
+    public func info() throws(XenError) -> DomainInfo { try DomainControl.info(id) }
+    public func unpause() throws(XenError) { try DomainControl.unpause(id) }
+    public func pause() throws(XenError) { try DomainControl.pause(id) }
+
+    /// Waits until the domain has shut down; its reason, or nil when it did not within `nanoseconds`.
+    public func waitForShutdown(nanoseconds: UInt64 = 3_000_000_000) throws(XenError) -> UInt32? {
+        let exception = try OwnedPort(virtualInterrupt: VirtualInterrupt.domainException)
+        let end = Clock.now + nanoseconds
+        while true {
+            let info = try info()
+            if info.has(DomainInfoFlag.shutdown) { return info.shutdownReason }
+            if Clock.now >= end { return nil }
+            Events.clear(exception.port)
+            if try self.info().has(DomainInfoFlag.shutdown) { continue }
+            try Scheduler.poll(exception.port, until: end)
+        }
+    }
+    /// Destroys the domain, and waits until its number names nothing any more.
+    public consuming func destroy() throws(XenError) {
+        exists = false
+        let id = self.id
+        try DomainControl.destroy(id)
+        while let info = try? DomainControl.info(id), info.domain == id { try Scheduler.yield() }
+    }
+    deinit { if exists { try? DomainControl.destroy(id) } }
+}
+
+/// The page number at which pages of other domains are looked at, one at a time.
+enum ForeignWindow {
+    nonisolated(unsafe) private static var number: UInt64 = 0
+    static var frame: GuestFrame? {
+        if unsafe number == 0 { unsafe number = UnusedFrames.take()?.rawValue ?? 0 }
+        let known = unsafe number
+        return known == 0 ? nil : GuestFrame(rawValue: known)
+    }
+}
