@@ -94,6 +94,19 @@ final class Connection {
     }
     private var partOfPacketSent = 0
 
+    /// What waits to be sent, for the record: whole packets only, of at most about `limit` bytes for a guest.
+    func unsent(limit: Int) -> [UInt8] {
+        var end = output.count
+        if !isPrivileged && outputByteCount > limit {
+            end = outputStart - partOfPacketSent
+            for length in packets[firstPacket...] {
+                if end > outputStart && end - outputStart + abs(length) > limit { break }
+                end += abs(length)
+            }
+        }
+        return Array(output[outputStart..<end])
+    }
+
     /// Puts back what was waiting before a restart. It counts as one packet.
     func restore(output bytes: [UInt8]) {
         output = bytes

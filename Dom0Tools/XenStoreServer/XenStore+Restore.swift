@@ -84,14 +84,17 @@ extension XenStore {
     /// The connection of a domain's ring.
     public func ring(of domain: DomainID) -> ConnectionID? { domains[domain.rawValue]?.connection }
 
-    /// Attributes each watch of a ring to it once more: what changed while the store was away is not known, so every
-    /// ring client is told to look again.
-    public func fireRestoredWatches() {
-        for domain in domains.values {
-            guard let connection = connections[domain.connection], connection.isRestored else { continue }
-            for watch in connection.watches {
-                if let payload = watch.payload(for: watch.path) { deliver(payload, to: connection) }
-            }
+    /// The domain whose ring the connection is.
+    public func domain(of id: ConnectionID) -> DomainID? {
+        guard let domain = connection(id)?.domain, domains[domain.rawValue]?.connection == id else { return nil }
+        return domain
+    }
+
+    /// Fires each watch of a restored ring: what changed while the store was away is not known.
+    public func fireRestoredWatches(of domain: DomainID) {
+        guard let connection = ringConnection(domain) else { return }
+        for watch in connection.watches {
+            if let payload = watch.payload(for: watch.path) { deliver(payload, to: connection) }
         }
     }
 

@@ -15,8 +15,13 @@ public struct XenStoreFramer: Sendable {
 
     public init() {}
 
-    /// Bytes of an incomplete packet that are kept.
-    public var pendingByteCount: Int { pending.count }
+    /// Goes on where another framer stopped.
+    ///
+    /// - Parameter pending: its `pendingBytes`.
+    public init(pending: [UInt8]) { self.pending = pending }
+
+    /// The incomplete packet so far.
+    public var pendingBytes: [UInt8] { pending }
 
     /// How many more bytes complete the pending packet, as far as is known: the header first.
     public var missingByteCount: Int {
