@@ -49,14 +49,20 @@ public enum BlockRequest: Sendable {
         case .unknown(_, let identifier): return identifier
         }
     }
-    /// The operation to echo in the response.
+    /// The operation to echo in the response: of an indirect request, what it does. Linux's frontend gives the disk
+    /// up otherwise.
     @inlinable public var operation: BlockOperation {
         switch self {
         case .transfer(let transfer): return transfer.operation
         case .discard: return .discard
-        case .indirect: return .indirect
+        case .indirect(let indirect): return indirect.operation
         case .unknown(let operation, _): return operation
         }
+    }
+    /// The operation that stands in the slot.
+    @inlinable var slotOperation: BlockOperation {
+        if case .indirect = self { return .indirect }
+        return operation
     }
 }
 
@@ -173,7 +179,7 @@ extension BlockRequest {
     @inlinable public func encoded(abi: BlockRingABI) -> BlockSlot {
         let shift = abi.shift
         var slot = BlockSlot()
-        slot[Field<BlockRequestLayout, UInt8>.operation] = operation.rawValue
+        slot[Field<BlockRequestLayout, UInt8>.operation] = slotOperation.rawValue
         slot[Self.moved(Field<BlockRequestLayout, UInt64>.identifier, shift)] = identifier
         switch self {
         case .transfer(let transfer):

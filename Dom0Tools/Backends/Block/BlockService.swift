@@ -180,7 +180,6 @@ public final class BlockService {
             place.sector = indirect.sector
             place.segmentCount = Int(indirect.segmentCount)
             place.segmentPage = indirect.grants[0]
-            place.operation = .indirect
             if indirect.operation == .read {
                 place.kind = .read
             } else if indirect.operation == .write {
