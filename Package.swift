@@ -14,7 +14,6 @@ let settings: [SwiftSetting] = [
 /// External packages that only Dom0Tools and Tests use, by product name. `Docs/Decisions/` says why each.
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let flyingFox = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
 
 func module(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
@@ -85,7 +84,7 @@ targets += [
     module(
         "XenStoreService", "Dom0Tools/XenStoreService",
         ["XenStoreServer", "XenStoreWire", "Reactor", "SharedMemory", "XenABI", "CLinuxXen"]),
-    module("XenStoreClient", "Dom0Tools/XenStoreClient", ["XenStoreWire", "Reactor", "XenABI"]),
+    module("XenStoreClient", "Dom0Tools/XenStoreClient", ["XenStoreWire", "Reactor", "XenABI", "CLinuxXen"]),
     module("Configuration", "Dom0Tools/Configuration"),
     module("ControlAPI", "Dom0Tools/ControlAPI", ["Configuration"]),
     module(
@@ -98,7 +97,7 @@ targets += [
         ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "XenStoreClient", "LinuxXen",
          "Reactor", "CLinuxXen", "CBackends"]),
     tool("svctl", "Dom0Tools/svctl", ["ControlAPI", "Configuration", argumentParser]),
-    tool("svd", "Dom0Tools/svd", ["DomainManager", "ControlAPI", "Reactor", argumentParser, logging, flyingFox]),
+    tool("svd", "Dom0Tools/svd", ["DomainManager", "DomainBuilder", "LinuxXen", "ControlAPI", "Reactor", "XenABI", argumentParser, logging]),
     tool("svkernel", "Dom0Tools/svkernel", ["DomainBuilder"]),
     tool("svback", "Dom0Tools/svback", ["Backends", "Reactor"]),
 ]
@@ -168,7 +167,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
     targets: targets
 )

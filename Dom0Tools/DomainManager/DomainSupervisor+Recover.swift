@@ -7,6 +7,7 @@ extension DomainSupervisor {
     /// Takes over the domains that an earlier svd left, and removes what it left unfinished. Call it once, at the start.
     public func recover() throws(APIError) {
         let there = try with.hypervisor.domains()
+        with.store.releaseAll(except: Set(there.map(\.id)))
         for record in with.records.all() {
             let status = there.first { $0.handle == record.uuid.bytes && $0.id != .zero }
             if let status, record.isStarted, !record.isRestarting, record.id == Int(status.id.rawValue), let rings = record.rings {

@@ -55,7 +55,7 @@ public protocol EventChannels: AnyObject {
     func close(_ port: EventPort)
 }
 
-/// The store as domain 0 sees it from inside svd. `StoreService` is the real one.
+/// The store as domain 0 sees it from inside svd. `StoreHost` is the real one.
 public protocol StoreAccess: AnyObject {
     /// The value at `path`, nil if there is no such node.
     func read(_ path: String) -> String?
@@ -76,6 +76,8 @@ public protocol StoreAccess: AnyObject {
     func release(_ domain: DomainID)
     /// Fires `@releaseDomain` for a domain that stopped and is still there.
     func announceStop(of domain: DomainID)
+    /// Releases every domain but domain 0 and those named: the others ended while nobody looked.
+    func releaseAll(except domains: Set<DomainID>)
 }
 
 /// Names a watch.

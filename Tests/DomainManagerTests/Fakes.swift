@@ -164,6 +164,7 @@ final class FakeStore: StoreAccess {
     }
     func release(_ domain: DomainID) { introduced.remove(domain) }
     func announceStop(of domain: DomainID) { stopped.append(domain) }
+    func releaseAll(except domains: Set<DomainID>) { introduced.formIntersection(domains) }
 }
 
 final class FakeBackend: BackendProcess {
