@@ -18,8 +18,8 @@ final class GrantFixture {
     let mapper: Ref<Domain>
     let stranger: Ref<Domain>
 
-    init(maximumGrantFrames: UInt32 = 4, maximumMaptrackFrames: UInt32 = 2, frameCount: UInt64 = 4096) throws {
-        machine = FakeMachine(frameCount: frameCount)
+    init(maximumGrantFrames: UInt32 = 4, maximumMaptrackFrames: UInt32 = 2, hardwareFrames: UInt64 = 256) throws {
+        machine = FakeMachine(hardwareFrames: hardwareFrames)
         control = try machine.makeHardwareDomain()
         granter = try machine.makeDomain(
             1, maximumGrantFrames: maximumGrantFrames, maximumMaptrackFrames: maximumMaptrackFrames)

@@ -10,8 +10,11 @@ extension Ref<Domain> {
         var open: UInt32 = 0
         var port: UInt32 = 0
         while port < state.events.limit {
+            guard let record = portRecord(port) else {
+                port = (port / EventChannelTable.portsPerPage &+ 1) &* EventChannelTable.portsPerPage
+                continue
+            }
             defer { port &+= 1 }
-            guard let record = portRecord(port) else { continue }
             guard let kind = EventPortKind(rawValue: record[EventPortLayout.kind]) else { return "unknown kind" }
             if kind != .closed { open &+= 1 }
             guard (record[EventPortLayout.peer] != nil) == (kind == .interdomain) else { return "peer without need" }

@@ -57,8 +57,11 @@ extension Ref<Domain> {
         var activeCount: UInt32 = 0
         var reference: UInt32 = 0
         while reference < state.grants.frameCount &* GrantTable.entriesPerFrame {
+            guard let active = activeGrant(reference) else {
+                reference = (reference / GrantTable.recordsPerFrame &+ 1) &* GrantTable.recordsPerFrame
+                continue
+            }
             defer { reference &+= 1 }
-            guard let active = activeGrant(reference) else { continue }
             let readers = active[ActiveGrantLayout.readers]
             let writers = active[ActiveGrantLayout.writers]
             guard readers | writers != 0 else {
