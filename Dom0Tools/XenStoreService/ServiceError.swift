@@ -8,6 +8,11 @@ public struct XenStoreServiceError: Error, Equatable, Sendable, CustomStringConv
     /// `errno.h`.
     public let number: Int32
 
+    public init(operation: String, number: Int32) {
+        self.operation = operation
+        self.number = number
+    }
+
     public var description: String {
         // SAFETY: strerror returns a NUL-terminated string, copied here at once.
         unsafe "store: cannot \(operation): \(String(cString: strerror(number)))"
