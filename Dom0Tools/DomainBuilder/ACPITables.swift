@@ -63,7 +63,7 @@ struct ACPITables {
     static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt8 { 0 &- bytes.reduce(0, &+) }
 
     /// A table's header, §5.2.6, in front of `body`.
-    private static func table(_ signature: StaticString, revision: UInt8, _ body: [UInt8]) -> [UInt8] {
+    private static func table(_ signature: String, revision: UInt8, _ body: [UInt8]) -> [UInt8] {
         var writer = ByteWriter()
         writer.append(text: signature)
         writer.append(UInt32(36 + body.count))

@@ -9,7 +9,9 @@ enum Compression: String, Sendable, CaseIterable {
     /// Tells the method by the first bytes, as Linux's lib/decompress.c does; nil if they are none of the known ones.
     init?(magic file: FileView, at offset: UInt64) {
         func starts(_ bytes: [UInt8]) -> Bool {
-            bytes.enumerated().allSatisfy { file.load(UInt8.self, at: offset + UInt64($0.offset)) == $0.element }
+            bytes.enumerated().allSatisfy {
+                file.load(UInt8.self, at: offset + UInt64($0.offset)) == $0.element
+            }
         }
         if starts([0x1f, 0x8b]) || starts([0x1f, 0x9e]) {
             self = .gzip
@@ -63,7 +65,8 @@ struct BootImage {
         guard let version = file.load(UInt16.self, at: 0x206), version >= 0x208 else {
             throw ParseError("its boot protocol is older than 2.08")
         }
-        guard let setupSectors = file.load(UInt8.self, at: 0x1f1), let offset = file.load(UInt32.self, at: 0x248),
+        guard let setupSectors = file.load(UInt8.self, at: 0x1f1),
+            let offset = file.load(UInt32.self, at: 0x248),
             let length = file.load(UInt32.self, at: 0x24c)
         else { throw ParseError("its boot header is cut off") }
         // A count of 0 means 4, for the sake of very old kernels.
@@ -81,7 +84,8 @@ struct BootImage {
         if compression == .none {
             uncompressedByteCount = payloadByteCount
         } else {
-            uncompressedByteCount = UInt64(file.load(UInt32.self, at: payloadOffset + payloadByteCount - 4) ?? 0)
+            uncompressedByteCount = UInt64(
+                file.load(UInt32.self, at: payloadOffset + payloadByteCount - 4) ?? 0)
         }
         guard uncompressedByteCount >= 64, uncompressedByteCount <= Self.uncompressedLimit else {
             throw ParseError("its payload claims to decompress to \(uncompressedByteCount) bytes")

@@ -77,7 +77,8 @@ struct BuildPlan {
             (1...0x1_0000).contains(specification.maximumGrantFrames),
             (0...0x1_0000).contains(specification.maximumMaptrackFrames)
         else {
-            throw .badSpecification("the limits of event ports, grant frames or maptrack frames are out of range.")
+            throw .badSpecification(
+                "the limits of event ports, grant frames or maptrack frames are out of range.")
         }
     }
 

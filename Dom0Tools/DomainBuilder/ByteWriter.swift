@@ -11,19 +11,22 @@ struct ByteWriter {
     var count: Int { bytes.count }
 
     mutating func append(_ value: some FixedWidthInteger) {
-        for shift in stride(from: 0, to: value.bitWidth, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+        for shift in stride(from: 0, to: value.bitWidth, by: 8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
     }
-    mutating func append(text: StaticString) {
-        // SAFETY: a static string's bytes live for ever.
-        unsafe bytes += UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-    }
+    mutating func append(text: String) { bytes += Array(text.utf8) }
     mutating func append(_ other: [UInt8]) { bytes += other }
     mutating func append(zeros count: Int) { bytes += [UInt8](repeating: 0, count: count) }
-    mutating func align(to alignment: Int) { append(zeros: (alignment - bytes.count % alignment) % alignment) }
+    mutating func align(to alignment: Int) {
+        append(zeros: (alignment - bytes.count % alignment) % alignment)
+    }
 
     /// Replaces the bytes of a number.
     mutating func set(_ value: some FixedWidthInteger, at offset: Int) {
-        for index in 0..<value.bitWidth / 8 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (index * 8)) }
+        for index in 0..<value.bitWidth / 8 {
+            bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (index * 8))
+        }
     }
     /// Sets a field of the block of `Layout` that starts at `start`.
     mutating func set<Layout: ABILayout, Value: FixedWidthInteger>(

@@ -146,17 +146,21 @@ public struct DomainBuilder {
         try step("write the domain's memory") { () throws(XenCallError) in
             for segment in plan.kernel.image.segments where segment.fileByteCount > 0 {
                 let start = Int(segment.fileOffset)
-                // SAFETY: the image's offsets were checked against the file, which the plan keeps mapped.
-                let bytes = unsafe UnsafeRawBufferPointer(
-                    rebasing: plan.kernel.content.bytes[start..<start + Int(segment.fileByteCount)])
-                try unsafe control.write(bytes, to: id, at: GuestPhysical(rawValue: segment.address))
+                try plan.kernel.content.withSpan(start..<start + Int(segment.fileByteCount)) {
+                    bytes throws(XenCallError) in
+                    try control.writeNonzero(bytes, to: id, at: GuestPhysical(rawValue: segment.address))
+                }
             }
             if let ramdisk = plan.ramdisk {
-                try unsafe control.write(ramdisk.bytes, to: id, at: GuestPhysical(rawValue: layout.ramdiskAddress))
+                try ramdisk.withSpan(0..<ramdisk.count) { bytes throws(XenCallError) in
+                    try control.write(bytes, to: id, at: GuestPhysical(rawValue: layout.ramdiskAddress))
+                }
             }
             let address = layout.startInfoAddress
-            try control.write(plan.startInfo.encode(at: address), to: id, at: GuestPhysical(rawValue: address))
-            try control.write(plan.acpi.tables, to: id, at: GuestPhysical(rawValue: DomainLayout.lowMemoryLimit))
+            try control.write(
+                plan.startInfo.encode(at: address), to: id, at: GuestPhysical(rawValue: address))
+            try control.write(
+                plan.acpi.tables, to: id, at: GuestPhysical(rawValue: DomainLayout.lowMemoryLimit))
             try control.write(
                 plan.acpi.rootPointer, to: id, at: GuestPhysical(rawValue: layout.rootPointerAddress))
             try control.write(
@@ -192,7 +196,7 @@ public struct DomainBuilder {
     ) throws(BuilderError) -> Value {
         do {
             return try body()
-        } catch where error.errno == ENOMEM {
+        } catch  where error.errno == ENOMEM {
             throw .notEnoughMemory(neededKiB: plan.neededKiB, freeKiB: freeKiB ?? 0)
         } catch {
             throw .hypervisor(step: "allocate the domain's memory", error)
@@ -200,7 +204,9 @@ public struct DomainBuilder {
     }
 
     /// Gives the domain `count` pages from frame `first` on, in extents as large as can be had.
-    private func allocate(_ first: UInt64, _ count: UInt64, _ id: DomainID, _ plan: BuildPlan) throws(BuilderError) {
+    private func allocate(_ first: UInt64, _ count: UInt64, _ id: DomainID, _ plan: BuildPlan)
+        throws(BuilderError)
+    {
         let end = first + count
         var at = first
         var order: UInt32 = 18
@@ -243,7 +249,8 @@ public struct DomainBuilder {
         if order > 0 {
             let got = try enoughMemory(plan) { () throws(XenCallError) in
                 try control.populate(
-                    id, first: GuestFrame(rawValue: first), count: (end - first) >> UInt64(order), order: order)
+                    id, first: GuestFrame(rawValue: first), count: (end - first) >> UInt64(order),
+                    order: order)
             }
             at += got << UInt64(order)
         }
@@ -252,7 +259,9 @@ public struct DomainBuilder {
         let got = try enoughMemory(plan) { () throws(XenCallError) in
             try control.populate(id, first: GuestFrame(rawValue: start), count: end - start, order: 0)
         }
-        guard at + got == end else { throw .notEnoughMemory(neededKiB: plan.neededKiB, freeKiB: freeKiB ?? 0) }
+        guard at + got == end else {
+            throw .notEnoughMemory(neededKiB: plan.neededKiB, freeKiB: freeKiB ?? 0)
+        }
     }
 
     /// Grants domain 0 the console's and the store's ring page, by the references that have this fixed use.
@@ -262,7 +271,8 @@ public struct DomainBuilder {
             (ReservedGrantReference.console, DomainLayout.consoleFrame),
             (ReservedGrantReference.store, DomainLayout.storeFrame),
         ] {
-            let entry = table.shared(as: GrantEntryV1Layout.self, at: Int(reference) * GrantEntryV1Layout.byteCount)
+            let entry = table.shared(
+                as: GrantEntryV1Layout.self, at: Int(reference) * GrantEntryV1Layout.byteCount)
             entry.store(UInt32(truncatingIfNeeded: frame), to: .frame)
             entry.store(DomainID.zero.rawValue, to: .domain)
             entry.store(GrantEntryFlag.permitAccess, to: .flags)

@@ -40,7 +40,8 @@ struct DomainLayout {
     ///   - acpiByteCount: the tables without the root pointer.
     /// - Throws: `doesNotFit`, naming what has no place.
     init(
-        memoryKiB: UInt64, kernel: ELFImage, kernelPath: String, ramdiskByteCount: UInt64, ramdiskPath: String?,
+        memoryKiB: UInt64, kernel: ELFImage, kernelPath: String, ramdiskByteCount: UInt64,
+        ramdiskPath: String?,
         startInfoByteCount: UInt64, acpiByteCount: UInt64
     ) throws(BuilderError) {
         let page = UInt64(pageSize)
@@ -74,16 +75,19 @@ struct DomainLayout {
         }
         guard byteCountFits(ramdiskByteCount) else {
             throw .doesNotFit(
-                what: "the ramdisk \(ramdiskPath ?? "")", neededKiB: ramdiskByteCount / 1024, memoryKiB: end / 1024)
+                what: "the ramdisk \(ramdiskPath ?? "")", neededKiB: ramdiskByteCount / 1024,
+                memoryKiB: end / 1024)
         }
         self.ramdiskByteCount = ramdiskByteCount
-        ramdiskAddress = ramdiskByteCount == 0 ? 0 : try place(ramdiskByteCount, "the ramdisk \(ramdiskPath ?? "")")
+        ramdiskAddress =
+            ramdiskByteCount == 0 ? 0 : try place(ramdiskByteCount, "the ramdisk \(ramdiskPath ?? "")")
         self.startInfoByteCount = startInfoByteCount
         startInfoAddress = try place(startInfoByteCount, "the start information")
 
         let tables = (acpiByteCount + 63) / 64 * 64
         // Linux kernels that accept the root pointer anywhere say so in bit 15 of their feature note.
-        let isRestricted = kernel.guestOS == "linux"
+        let isRestricted =
+            kernel.guestOS == "linux"
             && kernel.supportedFeatures >> UInt64(FeatureBit.linuxRSDPUnrestricted) & 1 == 0
         rootPointerAddress = isRestricted ? Self.lowRootPointer : Self.lowMemoryLimit + tables
         acpiPageCount = (tables + 64 + page - 1) / page
@@ -96,11 +100,13 @@ struct DomainLayout {
             MemoryRange(address: 0, byteCount: lowMemoryEnd, type: E820Type.ram),
             MemoryRange(address: Self.lowMemoryLimit, byteCount: acpiPageCount * page, type: E820Type.acpi),
             MemoryRange(
-                address: Self.specialFrame * page, byteCount: Self.specialFrameCount * page, type: E820Type.reserved),
+                address: Self.specialFrame * page, byteCount: Self.specialFrameCount * page,
+                type: E820Type.reserved),
         ]
         if highMemoryByteCount > 0 {
             map.append(
-                MemoryRange(address: Self.highMemoryStart, byteCount: highMemoryByteCount, type: E820Type.ram))
+                MemoryRange(address: Self.highMemoryStart, byteCount: highMemoryByteCount, type: E820Type.ram)
+            )
         }
         return map
     }

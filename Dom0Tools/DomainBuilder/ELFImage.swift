@@ -47,19 +47,25 @@ struct ELFImage {
         guard let fileClass = file.load(UInt8.self, at: 4), let data = file.load(UInt8.self, at: 5) else {
             throw ParseError("its ELF header is cut off")
         }
-        guard fileClass == 1 || fileClass == 2 else { throw ParseError("its ELF class \(fileClass) is unknown") }
+        guard fileClass == 1 || fileClass == 2 else {
+            throw ParseError("its ELF class \(fileClass) is unknown")
+        }
         guard data == 1 else { throw ParseError("it is not little-endian") }
         is64Bit = fileClass == 2
         let wide = is64Bit
         guard let machine = file.load(UInt16.self, at: 18),
-            let headers = wide ? file.load(UInt64.self, at: 32) : file.load(UInt32.self, at: 28).map(UInt64.init),
-            let sections = wide ? file.load(UInt64.self, at: 40) : file.load(UInt32.self, at: 32).map(UInt64.init),
+            let headers = wide
+                ? file.load(UInt64.self, at: 32) : file.load(UInt32.self, at: 28).map(UInt64.init),
+            let sections = wide
+                ? file.load(UInt64.self, at: 40) : file.load(UInt32.self, at: 32).map(UInt64.init),
             let headerSize = file.load(UInt16.self, at: wide ? 54 : 42),
             let headerCount = file.load(UInt16.self, at: wide ? 56 : 44),
             let sectionSize = file.load(UInt16.self, at: wide ? 58 : 46),
             let sectionCount = file.load(UInt16.self, at: wide ? 60 : 48)
         else { throw ParseError("its ELF header is cut off") }
-        guard machine == 62 || machine == 3 else { throw ParseError("it is for another machine (\(machine)), not x86") }
+        guard machine == 62 || machine == 3 else {
+            throw ParseError("it is for another machine (\(machine)), not x86")
+        }
         guard headerSize >= (wide ? 56 : 32), headerCount > 0, headerCount < 0xffff else {
             throw ParseError("it has no program headers")
         }
@@ -71,7 +77,9 @@ struct ELFImage {
         var notes = Notes()
         for index in 0..<UInt64(headerCount) {
             let at = headers + index * UInt64(headerSize)
-            guard let type = file.load(UInt32.self, at: at), type == HeaderType.load || type == HeaderType.note else {
+            guard let type = file.load(UInt32.self, at: at),
+                type == HeaderType.load || type == HeaderType.note
+            else {
                 continue
             }
             func word(_ wideOffset: UInt64, _ narrowOffset: UInt64) -> UInt64 {
@@ -99,7 +107,8 @@ struct ELFImage {
             }
             segments.append(
                 Segment(
-                    fileOffset: offset, fileByteCount: fileBytes, address: address, memoryByteCount: memoryBytes))
+                    fileOffset: offset, fileByteCount: fileBytes, address: address,
+                    memoryByteCount: memoryBytes))
         }
         guard !segments.isEmpty else { throw ParseError("it has nothing to load") }
 
@@ -110,9 +119,13 @@ struct ELFImage {
                 let at = sections + index * UInt64(sectionSize)
                 guard file.load(UInt32.self, at: at + 4) == HeaderType.sectionNote else { continue }
                 let offset =
-                    wide ? file.load(UInt64.self, at: at + 24) : file.load(UInt32.self, at: at + 16).map(UInt64.init)
+                    wide
+                    ? file.load(UInt64.self, at: at + 24)
+                    : file.load(UInt32.self, at: at + 16).map(UInt64.init)
                 let size =
-                    wide ? file.load(UInt64.self, at: at + 32) : file.load(UInt32.self, at: at + 20).map(UInt64.init)
+                    wide
+                    ? file.load(UInt64.self, at: at + 32)
+                    : file.load(UInt32.self, at: at + 20).map(UInt64.init)
                 guard let offset, let size, file.contains(offset, size) else { continue }
                 notes.read(file, offset, size, alignment: 4)
             }
@@ -139,7 +152,8 @@ struct ELFImage {
             func aligned(_ value: UInt64) -> UInt64 { (value + alignment - 1) / alignment * alignment }
             var at = start
             while end - at >= 12 {
-                guard let nameSize = file.load(UInt32.self, at: at), let size = file.load(UInt32.self, at: at + 4),
+                guard let nameSize = file.load(UInt32.self, at: at),
+                    let size = file.load(UInt32.self, at: at + 4),
                     let type = file.load(UInt32.self, at: at + 8)
                 else { return }
                 let name = at + 12

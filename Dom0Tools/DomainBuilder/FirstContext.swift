@@ -21,7 +21,8 @@ enum FirstContext {
     }
 
     /// Adds a descriptor and a cleared body; returns where the body starts.
-    private static func begin(_ writer: inout ByteWriter, _ type: UInt16, _ instance: Int, _ size: Int) -> Int {
+    private static func begin(_ writer: inout ByteWriter, _ type: UInt16, _ instance: Int, _ size: Int) -> Int
+    {
         writer.append(type)
         writer.append(UInt16(instance))
         writer.append(UInt32(size))
@@ -41,8 +42,12 @@ enum FirstContext {
 
     private static func addRegisters(_ writer: inout ByteWriter, _ entry: UInt64, _ startInfo: UInt64) {
         let start = begin(&writer, HVMSaveRecord.cpu, 0, HVMSaveCPULayout.byteCount)
-        func set(_ field: Field<HVMSaveCPULayout, UInt64>, _ value: UInt64) { writer.set(field, value, start: start) }
-        func set(_ field: Field<HVMSaveCPULayout, UInt32>, _ value: UInt32) { writer.set(field, value, start: start) }
+        func set(_ field: Field<HVMSaveCPULayout, UInt64>, _ value: UInt64) {
+            writer.set(field, value, start: start)
+        }
+        func set(_ field: Field<HVMSaveCPULayout, UInt32>, _ value: UInt32) {
+            writer.set(field, value, start: start)
+        }
         set(.rip, entry)
         set(.rbx, startInfo)
         set(.rflags, 1 << 1)  // The bit that is always one.

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
-
 /// A kernel file, brought into the form of an ELF image.
 ///
 /// Decompressing a kernel costs far more than everything else in building a domain, so the result is kept as a file in a
@@ -34,7 +32,8 @@ struct KernelFile {
             content = try Self.extract(file, path, cacheFolder, progress)
         } else {
             throw .notAKernel(
-                path: path, reason: file.count == 0 ? "it is empty" : "it is neither a bzImage nor an ELF file")
+                path: path,
+                reason: file.count == 0 ? "it is empty" : "it is neither a bzImage nor an ELF file")
         }
         do {
             image = try ELFImage(content)
@@ -53,7 +52,9 @@ struct KernelFile {
             throw .notAKernel(path: path, reason: error.reason)
         }
         let entry = cacheFolder.map { CacheEntry(folder: $0, path: path, identity: file.identity) }
-        if let kept = entry?.open(byteCount: Int(boot.uncompressedByteCount)), ELFImage.hasMagic(kept) { return kept }
+        if let kept = entry?.open(byteCount: Int(boot.uncompressedByteCount)), ELFImage.hasMagic(kept) {
+            return kept
+        }
 
         progress("decompressing \(path) (\(boot.compression.rawValue))")
         let target: FileView
@@ -64,12 +65,14 @@ struct KernelFile {
                 path: path, method: boot.compression.rawValue,
                 reason: "needs \(boot.uncompressedByteCount / 1024) KiB to decompress: \(error.reason)")
         }
+        let start = Int(boot.payloadOffset)
         do {
-            // SAFETY: the header's offsets were checked against the file; both mappings outlive the call.
-            let start = Int(boot.payloadOffset)
-            let source = unsafe UnsafeRawBufferPointer(
-                rebasing: file.bytes[start..<start + Int(boot.payloadByteCount)])
-            try unsafe Decompressor.decompress(boot.compression, source, to: target.mutableBytes)
+            try file.withSpan(start..<start + Int(boot.payloadByteCount)) {
+                source throws(Decompressor.Failure) in
+                try target.withMutableSpan { target throws(Decompressor.Failure) in
+                    try Decompressor.decompress(boot.compression, source, to: &target)
+                }
+            }
         } catch {
             switch error {
             case .unsupported: throw .unsupportedCompression(path: path, method: boot.compression.rawValue)
@@ -87,28 +90,21 @@ struct KernelFile {
     /// Writes the ELF file inside `path` to `target`, for other programs.
     static func extract(_ path: String, to target: String) throws(BuilderError) {
         let kernel = try KernelFile(path: path, cacheFolder: nil)
-        let temporary = "\(target).new"
-        if let reason = writeFile(kernel.content, to: temporary, mode: 0o644) {
-            _ = unsafe unlink(temporary)
-            throw .cannotWrite(path: temporary, reason: reason)
-        }
-        guard unsafe rename(temporary, target) == 0 else {
-            let reason = FileView.OpenError(errno).reason
-            _ = unsafe unlink(temporary)
-            throw .cannotWrite(path: target, reason: reason)
+        if let failure = kernel.content.store(at: target, mode: 0o644) {
+            throw .cannotWrite(path: target, reason: failure.reason)
         }
     }
 }
 
 /// One kept image.
 private struct CacheEntry {
-    private let folder: String
+    private let folder: Folder
     /// The same for all versions of one path, so that old versions are found and removed.
     private let prefix: String
     private let name: String
 
     init(folder: String, path: String, identity: FileView.Identity) {
-        self.folder = folder
+        self.folder = Folder(path: folder)
         var hash = FNV1a()
         hash.add(path.utf8)
         prefix = "kernel-\(hash.text)-"
@@ -121,61 +117,18 @@ private struct CacheEntry {
     }
 
     func open(byteCount: Int) -> FileView? {
-        guard let file = try? FileView(path: "\(folder)/\(name)"), file.count == byteCount else { return nil }
+        guard let file = try? FileView(path: "\(folder.path)/\(name)"), file.count == byteCount else {
+            return nil
+        }
         return file
     }
 
     /// Keeps an image. Failure is no error: the next start decompresses again.
     func store(_ content: FileView) {
-        makeFolder()
-        let temporary = "\(folder)/.\(name).\(getpid())"
-        guard writeFile(content, to: temporary, mode: 0o600) == nil, unsafe rename(temporary, "\(folder)/\(name)") == 0
-        else {
-            _ = unsafe unlink(temporary)
-            return
-        }
-        removeOtherVersions()
+        folder.make()
+        guard content.store(at: "\(folder.path)/\(name)", mode: 0o600) == nil else { return }
+        for other in folder.names where other.hasPrefix(prefix) && other != name { folder.remove(other) }
     }
-
-    /// Makes the folder and those above it that are missing.
-    private func makeFolder() {
-        var path = ""
-        for part in folder.split(separator: "/") {
-            path += "/\(part)"
-            _ = unsafe mkdir(path, path == folder ? 0o700 : 0o755)
-        }
-    }
-
-    private func removeOtherVersions() {
-        guard let listing = unsafe opendir(folder) else { return }
-        defer { _ = unsafe closedir(listing) }
-        while let entry = unsafe readdir(listing) {
-            // SAFETY: d_name is NUL-terminated.
-            let other = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-            }
-            if other.hasPrefix(prefix), other != name { _ = unsafe unlink("\(folder)/\(other)") }
-        }
-    }
-}
-
-/// Writes all of `content` to a new file and has it reach the disk. Returns what went wrong, or nil.
-private func writeFile(_ content: FileView, to path: String, mode: mode_t) -> String? {
-    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
-    guard descriptor >= 0 else { return FileView.OpenError(errno).reason }
-    defer { _ = close(descriptor) }
-    var done = 0
-    while done < content.count {
-        // SAFETY: the range lies inside the mapping.
-        let count = unsafe write(descriptor, content.bytes.baseAddress.map { unsafe $0 + done }, content.count - done)
-        if count < 0 {
-            if errno == EINTR { continue }
-            return FileView.OpenError(errno).reason
-        }
-        done += count
-    }
-    guard fsync(descriptor) == 0 else { return FileView.OpenError(errno).reason }
-    return nil
 }
 
 /// The 64-bit FNV-1a hash: names files, keeps no secrets.

@@ -21,8 +21,11 @@ public final class EventChannelDevice {
     /// Readable when a port is pending.
     public var descriptor: Int32 { file.descriptor }
 
-    private func port(_ result: Int, _ operation: String, _ detail: String) throws(XenCallError) -> EventPort {
-        guard result >= 0 else { throw XenCallError(operation: operation, errno: Int32(-result), detail: detail) }
+    private func port(_ result: Int, _ operation: String, _ detail: String) throws(XenCallError) -> EventPort
+    {
+        guard result >= 0 else {
+            throw XenCallError(operation: operation, errno: Int32(-result), detail: detail)
+        }
         return EventPort(rawValue: UInt32(result))
     }
 
@@ -47,12 +50,14 @@ public final class EventChannelDevice {
 
     /// Closes a port that this device opened.
     public func unbind(_ port: EventPort) throws(XenCallError) {
-        _ = try self.port(sv_evtchn_unbind(descriptor, port.rawValue), "EVTCHNOP_close", "port \(port.rawValue)")
+        _ = try self.port(
+            sv_evtchn_unbind(descriptor, port.rawValue), "EVTCHNOP_close", "port \(port.rawValue)")
     }
 
     /// Notifies the other end of a port.
     public func notify(_ port: EventPort) throws(XenCallError) {
-        _ = try self.port(sv_evtchn_notify(descriptor, port.rawValue), "EVTCHNOP_send", "port \(port.rawValue)")
+        _ = try self.port(
+            sv_evtchn_notify(descriptor, port.rawValue), "EVTCHNOP_send", "port \(port.rawValue)")
     }
 
     /// Calls `body` for every pending port; each stays masked until `unmask`. Does not block.
@@ -60,7 +65,9 @@ public final class EventChannelDevice {
         while true {
             let limit = buffer.count * 4
             // SAFETY: the buffer has room for `limit` bytes.
-            let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, limit) }
+            let count = unsafe buffer.withUnsafeMutableBytes {
+                unsafe read(descriptor, $0.baseAddress, limit)
+            }
             if count < 0 {
                 if errno == EINTR { continue }
                 if errno == EAGAIN { return }

@@ -9,6 +9,7 @@ final class FileHandle {
 
     /// Opens `path` for reading and writing.
     init(_ path: String) throws(XenCallError) {
+        // SAFETY: the text lives as long as the call.
         let fd = unsafe sv_open_device(path)
         guard fd >= 0 else { throw XenCallError(operation: path, errno: -fd, detail: "open") }
         descriptor = fd

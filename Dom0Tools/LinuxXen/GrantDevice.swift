@@ -59,7 +59,8 @@ public final class GrantDevice {
         }
         var index: UInt64 = 0
         // SAFETY: the request has room for `count` references, and is written before the kernel reads it.
-        let result = unsafe withUnsafeTemporaryAllocation(byteCount: 16 + 8 * count, alignment: 8) { memory -> Int in
+        let result = unsafe withUnsafeTemporaryAllocation(byteCount: 16 + 8 * count, alignment: 8) {
+            memory -> Int in
             guard let base = memory.baseAddress else { return Int(-ENOMEM) }
             let request = unsafe base.bindMemory(to: sv_map_grants.self, capacity: 1)
             unsafe request.pointee.count = UInt32(count)
@@ -95,7 +96,8 @@ public final class GrantDevice {
         let result = batch.submit(file.descriptor)
         guard result >= 0 else {
             throw XenCallError(
-                operation: "IOCTL_GNTDEV_GRANT_COPY", errno: Int32(-result), detail: "\(batch.count) segments")
+                operation: "IOCTL_GNTDEV_GRANT_COPY", errno: Int32(-result), detail: "\(batch.count) segments"
+            )
         }
     }
 }
@@ -126,9 +128,11 @@ public final class GrantDevice {
         from reference: GrantReference, of domain: DomainID, offset: UInt16, byteCount: UInt16,
         to destination: UnsafeMutableRawPointer
     ) {
-        segments.append(sv_grant_copy_segment(
-            source: Self.word(reference, domain, offset), destination: UInt64(UInt(bitPattern: destination)),
-            length: byteCount, flags: GrantCopyFlag.sourceIsReference, status: 0))
+        segments.append(
+            sv_grant_copy_segment(
+                source: Self.word(reference, domain, offset),
+                destination: UInt64(UInt(bitPattern: destination)),
+                length: byteCount, flags: GrantCopyFlag.sourceIsReference, status: 0))
     }
 
     /// Adds a copy to a granted page.
@@ -140,9 +144,10 @@ public final class GrantDevice {
         from source: UnsafeRawPointer, to reference: GrantReference, of domain: DomainID, offset: UInt16,
         byteCount: UInt16
     ) {
-        segments.append(sv_grant_copy_segment(
-            source: UInt64(UInt(bitPattern: source)), destination: Self.word(reference, domain, offset),
-            length: byteCount, flags: GrantCopyFlag.destinationIsReference, status: 0))
+        segments.append(
+            sv_grant_copy_segment(
+                source: UInt64(UInt(bitPattern: source)), destination: Self.word(reference, domain, offset),
+                length: byteCount, flags: GrantCopyFlag.destinationIsReference, status: 0))
     }
 
     /// What became of segment `number`: a `GrantStatusCode`.

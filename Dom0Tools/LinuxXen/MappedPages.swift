@@ -6,6 +6,7 @@ public import XenABI
 
 /// Whole pages in this process's address space, unmapped when the last owner drops them.
 @safe public final class MappedPages {
+    // SAFETY: who takes the address answers for its bounds and for `self` living as long.
     /// First byte.
     @unsafe public let base: UnsafeMutableRawPointer
     /// Size in bytes, a multiple of the page size.
@@ -24,6 +25,7 @@ public import XenABI
         }
         var error: Int32 = 0
         byteCount = pageCount * pageSize
+        // SAFETY: a new mapping; nothing else uses the range.
         let mapped = unsafe sv_map(
             file ?? -1, UInt64(byteCount), isWritable ? 1 : 0, populate ? 1 : 0, offset, &error)
         guard let start = unsafe mapped else {

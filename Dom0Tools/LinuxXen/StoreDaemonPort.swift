@@ -19,6 +19,7 @@ public struct StoreDaemonPort {
     }
 
     private static func readPort(_ path: String) throws(XenCallError) -> UInt32 {
+        // SAFETY: the text lives as long as the call.
         let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { throw XenCallError(operation: path, errno: errno, detail: "open") }
         defer { _ = close(fd) }
@@ -26,7 +27,9 @@ public struct StoreDaemonPort {
         let limit = text.count
         // SAFETY: the buffer has room for `limit` bytes.
         let count = unsafe text.withUnsafeMutableBytes { unsafe read(fd, $0.baseAddress, limit) }
-        guard count > 0 else { throw XenCallError(operation: path, errno: count < 0 ? errno : EIO, detail: "read") }
+        guard count > 0 else {
+            throw XenCallError(operation: path, errno: count < 0 ? errno : EIO, detail: "read")
+        }
         let digits = String(decoding: text[..<count].prefix { $0 >= 48 && $0 <= 57 }, as: UTF8.self)
         guard let port = UInt32(digits), port != 0 else {
             throw XenCallError(operation: path, errno: EINVAL, detail: "not a port number")

@@ -103,7 +103,7 @@ extension XenControl {
         while true {
             do {
                 return try simpleDomctl(DomctlOperation.destroyDomain, domain, "XEN_DOMCTL_destroydomain")
-            } catch where error.errno == 85 {  // XEN_ERESTART: the work is done in pieces.
+            } catch  where error.errno == 85 {  // XEN_ERESTART: the work is done in pieces.
                 continue
             }
         }
@@ -129,7 +129,7 @@ extension XenControl {
         let view = domctl(DomctlOperation.getDomainInfo, domain, DomctlDomainInfoLayout.self)
         do {
             try runDomctl("XEN_DOMCTL_getdomaininfo")
-        } catch where error.errno == ESRCH {
+        } catch  where error.errno == ESRCH {
             return nil
         }
         // The hypervisor answers for the next domain if there is none of this number.
@@ -168,7 +168,8 @@ extension XenControl {
     /// Sets the memory set aside for a domain's page tables, in bytes, whole pages.
     /// `XEN_DOMCTL_set_paging_mempool_size`.
     public func setPagingMempool(byteCount: UInt64, of domain: DomainID) throws(XenCallError) {
-        domctl(DomctlOperation.setPagingMempoolSize, domain, DomctlPagingMempoolLayout.self)[.size] = byteCount
+        domctl(DomctlOperation.setPagingMempoolSize, domain, DomctlPagingMempoolLayout.self)[.size] =
+            byteCount
         try runDomctl("XEN_DOMCTL_set_paging_mempool_size", detail: "\(byteCount) bytes")
     }
 
@@ -236,7 +237,9 @@ extension XenControl {
     }
 
     /// Opens a port of `domain` that `remote` may bind. `EVTCHNOP_alloc_unbound`.
-    public func allocateUnboundPort(of domain: DomainID, for remote: DomainID) throws(XenCallError) -> EventPort {
+    public func allocateUnboundPort(of domain: DomainID, for remote: DomainID) throws(XenCallError)
+        -> EventPort
+    {
         let view = argument(EventChannelAllocateUnboundLayout.self)
         view[.domain] = domain.rawValue
         view[.remoteDomain] = remote.rawValue

@@ -73,8 +73,10 @@ extension XenControl {
         view[.msrs] = buffer.address + UInt64(leafBytes)
         try runSysctl("XEN_SYSCTL_get_cpu_policy")
         return CPUPolicy(
-            leaves: buffer.read(at: 0, count: min(leafBytes, Int(view[.leafCount]) * CPUIDLeafLayout.byteCount)),
-            msrs: buffer.read(at: leafBytes, count: min(msrBytes, Int(view[.msrCount]) * MSREntryLayout.byteCount)))
+            leaves: buffer.read(
+                at: 0, count: min(leafBytes, Int(view[.leafCount]) * CPUIDLeafLayout.byteCount)),
+            msrs: buffer.read(
+                at: leafBytes, count: min(msrBytes, Int(view[.msrCount]) * MSREntryLayout.byteCount)))
     }
 
     /// Gives a domain its policy, before it first runs. `XEN_DOMCTL_set_cpu_policy`.
@@ -90,8 +92,10 @@ extension XenControl {
         do {
             try runDomctl("XEN_DOMCTL_set_cpu_policy")
         } catch {
-            let place = "leaf \(hex(view[.errorLeaf])), subleaf \(hex(view[.errorSubleaf])), MSR \(hex(view[.errorMSR]))"
-            throw XenCallError(operation: error.operation, errno: error.errno, detail: "\(error.detail), \(place)")
+            let place =
+                "leaf \(hex(view[.errorLeaf])), subleaf \(hex(view[.errorSubleaf])), MSR \(hex(view[.errorMSR]))"
+            throw XenCallError(
+                operation: error.operation, errno: error.errno, detail: "\(error.detail), \(place)")
         }
     }
 }

@@ -41,7 +41,9 @@ extension XenControl {
             let batch = min(count - done, extentsPerCall)
             // SAFETY: the buffer has room for `extentsPerCall` words.
             let words = unsafe buffer.base.assumingMemoryBound(to: UInt64.self)
-            for index in 0..<batch { unsafe words[Int(index)] = first.rawValue &+ (done + index) << UInt64(order) }
+            for index in 0..<batch {
+                unsafe words[Int(index)] = first.rawValue &+ (done + index) << UInt64(order)
+            }
             let view = argument(MemoryReservationLayout.self)
             view[.extentStart] = buffer.address
             view[.extentCount] = batch
@@ -49,7 +51,8 @@ extension XenControl {
             view[.domain] = domain.rawValue
             let result = try memory(
                 MemoryOperation.populatePhysmap, "XENMEM_populate_physmap",
-                "domain \(domain.rawValue), \(batch) extents of order \(order) at frame \(hex(first.rawValue))")
+                "domain \(domain.rawValue), \(batch) extents of order \(order) at frame \(hex(first.rawValue))"
+            )
             done += min(UInt64(result), batch)
             if UInt64(result) < batch { break }
         }
@@ -71,8 +74,10 @@ extension XenControl {
     /// Pages a domain holds. `XENMEM_current_reservation`.
     public func currentReservation(of domain: DomainID) throws(XenCallError) -> UInt64 {
         argument(MemoryDomainLayout.self)[.domain] = domain.rawValue
-        return UInt64(try memory(
-            MemoryOperation.currentReservation, "XENMEM_current_reservation", "domain \(domain.rawValue)"))
+        return UInt64(
+            try memory(
+                MemoryOperation.currentReservation, "XENMEM_current_reservation", "domain \(domain.rawValue)")
+        )
     }
 
     /// Maps a page of `space` (`PhysmapSpace`) at `guestFrame` of a domain. `XENMEM_add_to_physmap`.
@@ -104,7 +109,8 @@ extension XenControl {
         view[.entryCount] = UInt32(map.count)
         view[.buffer] = buffer.address
         _ = try memory(
-            MemoryOperation.setMemoryMap, "XENMEM_set_memory_map", "domain \(domain.rawValue), \(map.count) ranges")
+            MemoryOperation.setMemoryMap, "XENMEM_set_memory_map",
+            "domain \(domain.rawValue), \(map.count) ranges")
     }
 
     // MARK: Mapping other domains' pages
@@ -139,7 +145,8 @@ extension XenControl {
         let result = unsafe frames.withUnsafeBufferPointer { frames in
             unsafe errors.withUnsafeMutableBufferPointer { errors in
                 unsafe sv_privcmd_map_batch(
-                    privcmd.descriptor, domain.rawValue, pages.address, UInt32(frames.count), frames.baseAddress,
+                    privcmd.descriptor, domain.rawValue, pages.address, UInt32(frames.count),
+                    frames.baseAddress,
                     errors.baseAddress)
             }
         }
@@ -162,7 +169,8 @@ extension XenControl {
     ) throws(XenCallError) -> MappedPages {
         let name = "XENMEM_acquire_resource"
         let detail = "domain \(domain.rawValue), resource \(type), id \(id), \(count) frames from \(frame)"
-        let pages = try MappedPages(file: privcmd.descriptor, pageCount: count, operation: name, detail: detail)
+        let pages = try MappedPages(
+            file: privcmd.descriptor, pageCount: count, operation: name, detail: detail)
         let result = sv_privcmd_map_resource(
             privcmd.descriptor, domain.rawValue, UInt32(type), id, frame, UInt64(count), pages.address)
         guard result >= 0 else { throw XenCallError(operation: name, errno: Int32(-result), detail: detail) }
@@ -170,12 +178,15 @@ extension XenControl {
     }
 
     /// Number of frames in a domain's resource. `XENMEM_acquire_resource`.
-    public func resourceFrameCount(_ type: UInt16, id: UInt32, of domain: DomainID) throws(XenCallError) -> UInt32 {
+    public func resourceFrameCount(_ type: UInt16, id: UInt32, of domain: DomainID) throws(XenCallError)
+        -> UInt32
+    {
         let view = argument(AcquireResourceLayout.self)
         view[.domain] = domain.rawValue
         view[.type] = type
         view[.id] = id
-        _ = try memory(MemoryOperation.acquireResource, "XENMEM_acquire_resource", "domain \(domain.rawValue)")
+        _ = try memory(
+            MemoryOperation.acquireResource, "XENMEM_acquire_resource", "domain \(domain.rawValue)")
         return view[.frameCount]
     }
 }

@@ -25,7 +25,8 @@ extension XenControl {
         let view = sysctl(SysctlOperation.physicalInfo, SysctlPhysicalInfoLayout.self)
         try runSysctl("XEN_SYSCTL_physinfo")
         return PhysicalInfo(
-            threadsPerCore: view[.threadsPerCore], coresPerSocket: view[.coresPerSocket], cpuCount: view[.cpuCount],
+            threadsPerCore: view[.threadsPerCore], coresPerSocket: view[.coresPerSocket],
+            cpuCount: view[.cpuCount],
             nodeCount: view[.nodeCount], cpuKilohertz: view[.cpuKilohertz], capabilities: view[.capabilities],
             totalPages: view[.totalPages], freePages: view[.freePages], scrubPages: view[.scrubPages],
             outstandingPages: view[.outstandingPages])
@@ -69,7 +70,9 @@ extension XenControl {
 
     /// The first CPU pool whose number is at least `pool`: its number, scheduler and number of domains.
     /// `XEN_SYSCTL_CPUPOOL_OP_INFO`.
-    public func cpuPool(from pool: UInt32 = 0) throws(XenCallError) -> (pool: UInt32, scheduler: UInt32, domains: UInt32) {
+    public func cpuPool(from pool: UInt32 = 0) throws(XenCallError) -> (
+        pool: UInt32, scheduler: UInt32, domains: UInt32
+    ) {
         let buffer = try listBuffer(byteCount: 512)
         let view = sysctl(SysctlOperation.cpupool, SysctlCPUPoolLayout.self)
         view[.operation] = CPUPoolOperation.info
@@ -92,8 +95,9 @@ extension XenControl {
 
     /// The hypervisor's version: major in the high, minor in the low 16 bits. `XENVER_version`.
     public func version() throws(XenCallError) -> UInt32 {
-        UInt32(truncatingIfNeeded: try call(
-            HypercallNumber.version, UInt64(VersionOperation.version), name: "XENVER_version"))
+        UInt32(
+            truncatingIfNeeded: try call(
+                HypercallNumber.version, UInt64(VersionOperation.version), name: "XENVER_version"))
     }
 
     private func versionText(
@@ -122,10 +126,13 @@ extension XenControl {
     }
 
     /// How the hypervisor was built: compiler, user, host, date. `XENVER_compile_info`.
-    public func compileInfo() throws(XenCallError) -> (compiler: String, by: String, domain: String, date: String) {
+    public func compileInfo() throws(XenCallError) -> (
+        compiler: String, by: String, domain: String, date: String
+    ) {
         clearBlock(CompileInfoLayout.byteCount)
         _ = try call(
-            HypercallNumber.version, UInt64(VersionOperation.compileInfo), blockAddress, name: "XENVER_compile_info")
+            HypercallNumber.version, UInt64(VersionOperation.compileInfo), blockAddress,
+            name: "XENVER_compile_info")
         func text(_ field: Field<CompileInfoLayout, UInt8>, _ count: Int) -> String {
             String(decoding: block.read(at: field.offset, count: count).prefix { $0 != 0 }, as: UTF8.self)
         }

@@ -19,16 +19,20 @@ public final class XenControl {
     var offersDirectCopy = true
 
     /// - Throws: ENOENT if the kernel has no privcmd driver or runs under no hypervisor.
-    public init(privcmd: String = "/dev/xen/privcmd", hypercall: String = "/dev/xen/hypercall") throws(XenCallError) {
+    public init(privcmd: String = "/dev/xen/privcmd", hypercall: String = "/dev/xen/hypercall")
+        throws(XenCallError)
+    {
         self.privcmd = try FileHandle(privcmd)
         bufferDevice = try? FileHandle(hypercall)
         block = try Self.safePages(1, from: bufferDevice)
     }
 
-    private static func safePages(_ count: Int, from device: FileHandle?) throws(XenCallError) -> MappedPages {
+    private static func safePages(_ count: Int, from device: FileHandle?) throws(XenCallError) -> MappedPages
+    {
         if let device {
             return try MappedPages(
-                file: device.descriptor, pageCount: count, operation: device.path, detail: "\(count) buffer pages")
+                file: device.descriptor, pageCount: count, operation: device.path,
+                detail: "\(count) buffer pages")
         }
         let pages = try MappedPages(
             file: nil, pageCount: count, populate: true, operation: "mmap", detail: "\(count) buffer pages")
@@ -119,6 +123,7 @@ public final class XenControl {
 }
 
 extension MappedPages {
+    // SAFETY: a number, not a pointer.
     /// The address as an argument block holds it.
     var address: UInt64 { unsafe UInt64(UInt(bitPattern: base)) }
 }

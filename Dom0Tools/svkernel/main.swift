@@ -5,22 +5,17 @@ import Glibc
 /// `svkernel extract IN OUT` writes the ELF file inside a kernel image.
 func run(_ arguments: [String]) -> Int32 {
     guard arguments.count == 3, arguments[0] == "extract" else {
-        printError("usage: svkernel extract KERNEL ELF\n\nWrites the ELF file inside the bzImage KERNEL to ELF.")
+        KernelExtraction.printError(
+            "usage: svkernel extract KERNEL ELF\n\nWrites the ELF file inside the bzImage KERNEL to ELF.")
         return 2
     }
     do {
         try KernelExtraction.extract(arguments[1], to: arguments[2])
         return 0
     } catch {
-        printError("svkernel: \(error)")
+        KernelExtraction.printError("svkernel: \(error)")
         return 1
     }
-}
-
-func printError(_ text: String) {
-    let line = Array("\(text)\n".utf8)
-    // SAFETY: the array outlives the call.
-    _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
 exit(run(Array(CommandLine.arguments.dropFirst())))

@@ -20,7 +20,8 @@ import Testing
         func table(_ address: UInt64, _ signature: String) throws -> [UInt8] {
             #expect(text(address, 4) == signature)
             let length = Int(word(address + 4, 4))
-            try #require(length >= 36 && Int(address - ACPITablesTests.address) + length <= tables.tables.count)
+            try #require(
+                length >= 36 && Int(address - ACPITablesTests.address) + length <= tables.tables.count)
             let bytes = (0..<length).map { byte(address + UInt64($0)) }
             #expect(bytes.reduce(0, &+) == 0, "checksum of \(signature)")
             return bytes
@@ -60,7 +61,9 @@ import Testing
                 #expect(reader.word(base + 4, 4) == 1)
             } else {
                 #expect(madt[at] == 9 && madt[at + 1] == 16)
-                #expect(reader.word(base + 4, 4) == UInt64(found * 2) && reader.word(base + 12, 4) == UInt64(found))
+                #expect(
+                    reader.word(base + 4, 4) == UInt64(found * 2)
+                        && reader.word(base + 12, 4) == UInt64(found))
             }
             at += Int(madt[at + 1])
             found += 1

@@ -15,7 +15,8 @@ import XenABI
     ) -> DomainSpecification {
         DomainSpecification(
             kernelPath: folder.file("kernel", kernel),
-            ramdiskPath: ramdisk == 0 ? nil : folder.file("ramdisk", [UInt8](repeating: 0xab, count: ramdisk)),
+            ramdiskPath: ramdisk == 0
+                ? nil : folder.file("ramdisk", [UInt8](repeating: 0xab, count: ramdisk)),
             commandLine: commandLine, memoryKiB: mebibytes * 1024, vcpuCount: vcpuCount,
             uuid: [UInt8](repeating: 1, count: 16))
     }
@@ -36,7 +37,10 @@ import XenABI
             #expect(range.address + range.byteCount <= next.address)
         }
         // The local APIC is in none.
-        #expect(!layout.memoryMap.contains { $0.address <= 0xfee0_0000 && 0xfee0_0000 < $0.address + $0.byteCount })
+        #expect(
+            !layout.memoryMap.contains {
+                $0.address <= 0xfee0_0000 && 0xfee0_0000 < $0.address + $0.byteCount
+            })
 
         // Kernel, ramdisk and start info lie in low RAM above 1 MiB, apart from each other.
         var taken = plan.kernel.image.segments.map { $0.address..<$0.end }
@@ -68,7 +72,8 @@ import XenABI
         let kernel = SyntheticKernel.elf(
             is64Bit: false, machine: 3,
             segments: [.init(address: 0x10_0000, content: [0xf4], memoryByteCount: 0x4000)],
-            notes: SyntheticKernel.note(ELFNoteType.physicalEntry32, SyntheticKernel.number(0x10_0000, wide: false)))
+            notes: SyntheticKernel.note(
+                ELFNoteType.physicalEntry32, SyntheticKernel.number(0x10_0000, wide: false)))
         let plan = try plan(specification(kernel: kernel, ramdisk: 4096, mebibytes: 16))
         #expect(plan.entry == 0x10_0000)
         #expect(plan.layout.ramdiskAddress == 0x10_4000)
@@ -106,7 +111,8 @@ import XenABI
         var specification = specification()
         specification.ramdiskPath = "/nowhere"
         #expect(
-            throws: BuilderError.cannotRead(role: .ramdisk, path: "/nowhere", reason: "No such file or directory")
+            throws: BuilderError.cannotRead(
+                role: .ramdisk, path: "/nowhere", reason: "No such file or directory")
         ) { try plan(specification) }
     }
 

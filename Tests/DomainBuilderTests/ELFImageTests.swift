@@ -8,7 +8,9 @@ import XenABI
     let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
 
-    func parse(_ bytes: [UInt8]) throws -> ELFImage { try ELFImage(FileView(path: folder.file("elf", bytes))) }
+    func parse(_ bytes: [UInt8]) throws -> ELFImage {
+        try ELFImage(FileView(path: folder.file("elf", bytes)))
+    }
 
     func reason(_ bytes: [UInt8]) -> String {
         do {
@@ -32,7 +34,8 @@ import XenABI
                     .init(address: 0x30_0000, content: [], memoryByteCount: 0),
                 ],
                 notes: SyntheticKernel.note(1, [9, 9], name: "GNU")
-                    + SyntheticKernel.note(ELFNoteType.physicalEntry32, SyntheticKernel.number(0x10_0002, wide: is64Bit))
+                    + SyntheticKernel.note(
+                        ELFNoteType.physicalEntry32, SyntheticKernel.number(0x10_0002, wide: is64Bit))
                     + SyntheticKernel.note(ELFNoteType.guestOS, Array("xtf\0".utf8))))
         #expect(image.is64Bit == is64Bit)
         #expect(image.physicalEntry == 0x10_0002)

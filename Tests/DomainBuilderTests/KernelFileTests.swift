@@ -32,7 +32,8 @@ import XenABI
 
     @Test func takesAnUncompressedPayloadAndAPlainELF() throws {
         let elf = SyntheticKernel.linux()
-        let inside = try KernelFile(path: folder.file("a", SyntheticKernel.bzImage(payload: elf)), cacheFolder: nil)
+        let inside = try KernelFile(
+            path: folder.file("a", SyntheticKernel.bzImage(payload: elf)), cacheFolder: nil)
         #expect(inside.content.count == elf.count)
         let plain = try KernelFile(path: folder.file("b", elf), cacheFolder: nil)
         #expect(plain.image.segments == inside.image.segments)
@@ -61,7 +62,8 @@ import XenABI
 
         // Another kernel at the same path replaces what was kept.
         let newer = SyntheticKernel.linux(size: 5000)
-        _ = folder.file("vmlinuz", SyntheticKernel.bzImage(payload: try SyntheticKernel.compress(newer, with: "gzip")))
+        _ = folder.file(
+            "vmlinuz", SyntheticKernel.bzImage(payload: try SyntheticKernel.compress(newer, with: "gzip")))
         let changed = try KernelFile(path: path, cacheFolder: cache, progress: { steps.append($0) })
         #expect(steps.count == 2)
         #expect(changed.content.count == newer.count)
@@ -76,7 +78,10 @@ import XenABI
     }
 
     @Test func namesAMissingKernelAndAFolder() {
-        #expect(throws: BuilderError.cannotRead(role: .kernel, path: "/nowhere", reason: "No such file or directory")) {
+        #expect(
+            throws: BuilderError.cannotRead(
+                role: .kernel, path: "/nowhere", reason: "No such file or directory")
+        ) {
             try KernelFile(path: "/nowhere", cacheFolder: nil)
         }
         #expect(throws: BuilderError.cannotRead(role: .kernel, path: "/tmp", reason: "it is a directory")) {
@@ -114,8 +119,10 @@ import XenABI
         #expect(try verdict(Array(good[..<(good.count / 2)]) + size) != "accepted")
         // A size word that promises more, and one that promises less.
         let body = Array(good.dropLast(4))
-        #expect(try verdict(body + SyntheticKernel.number(UInt64(elf.count + 4096), wide: false)) != "accepted")
-        #expect(try verdict(body + SyntheticKernel.number(UInt64(elf.count - 4096), wide: false)) != "accepted")
+        #expect(
+            try verdict(body + SyntheticKernel.number(UInt64(elf.count + 4096), wide: false)) != "accepted")
+        #expect(
+            try verdict(body + SyntheticKernel.number(UInt64(elf.count - 4096), wide: false)) != "accepted")
     }
 
     @Test func refusesHostileBootHeaders() throws {
@@ -147,7 +154,8 @@ import XenABI
 
     @Test func refusesAPayloadThatClaimsAGigabyteAndMore() throws {
         var payload = try SyntheticKernel.compress(SyntheticKernel.linux(), with: "gzip")
-        payload.replaceSubrange((payload.count - 4)..., with: SyntheticKernel.number(0xffff_fff0, wide: false))
+        payload.replaceSubrange(
+            (payload.count - 4)..., with: SyntheticKernel.number(0xffff_fff0, wide: false))
         let path = folder.file("vmlinuz", SyntheticKernel.bzImage(payload: payload))
         #expect(throws: BuilderError.self) { try KernelFile(path: path, cacheFolder: nil) }
     }
@@ -161,11 +169,14 @@ import XenABI
             var bytes = Bytes(all: elf)
             for _ in 0...(round % 4) {
                 let offset = Int.random(in: 0..<min(elf.count, 320), using: &generator)
-                bytes.all[offset] = [0, 1, 0x7f, 0x80, 0xff, UInt8.random(in: 0...255, using: &generator)]
+                bytes.all[offset] =
+                    [0, 1, 0x7f, 0x80, 0xff, UInt8.random(in: 0...255, using: &generator)]
                     .randomElement(using: &generator) ?? 0
             }
             if round % 7 == 0 { bytes.all.removeLast(Int.random(in: 0..<elf.count, using: &generator)) }
-            if (try? KernelFile(path: folder.file("elf", bytes.all), cacheFolder: nil)) != nil { accepted += 1 }
+            if (try? KernelFile(path: folder.file("elf", bytes.all), cacheFolder: nil)) != nil {
+                accepted += 1
+            }
         }
         #expect(accepted < 3000)
     }
@@ -174,12 +185,15 @@ import XenABI
         let elf = SyntheticKernel.linux()
         let payload = try SyntheticKernel.compress(elf, with: "gzip")
         let target = "\(folder.path)/vmlinux"
-        try KernelExtraction.extract(folder.file("vmlinuz", SyntheticKernel.bzImage(payload: payload)), to: target)
+        try KernelExtraction.extract(
+            folder.file("vmlinuz", SyntheticKernel.bzImage(payload: payload)), to: target)
         #expect([UInt8](try Data(contentsOf: URL(fileURLWithPath: target))) == elf)
 
         let bad = folder.file("bad", [1, 2, 3])
         #expect(throws: BuilderError.self) { try KernelExtraction.extract(bad, to: "\(folder.path)/none") }
-        #expect(throws: BuilderError.self) { try KernelExtraction.extract(target, to: "\(folder.path)/no/such/folder") }
+        #expect(throws: BuilderError.self) {
+            try KernelExtraction.extract(target, to: "\(folder.path)/no/such/folder")
+        }
         #expect(folder.names == ["bad", "vmlinux", "vmlinuz"])
     }
 }

@@ -8,13 +8,17 @@ import XenABI
 struct Bytes {
     var all: [UInt8] = []
     mutating func add(_ value: some FixedWidthInteger) {
-        for shift in stride(from: 0, to: value.bitWidth, by: 8) { all.append(UInt8(truncatingIfNeeded: value >> shift)) }
+        for shift in stride(from: 0, to: value.bitWidth, by: 8) {
+            all.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
     }
     mutating func add(_ text: String) { all += Array(text.utf8) }
     mutating func add(_ bytes: [UInt8]) { all += bytes }
     mutating func pad(to count: Int) { all += [UInt8](repeating: 0, count: max(0, count - all.count)) }
     mutating func set(_ value: some FixedWidthInteger, at offset: Int) {
-        for index in 0..<value.bitWidth / 8 { all[offset + index] = UInt8(truncatingIfNeeded: value >> (index * 8)) }
+        for index in 0..<value.bitWidth / 8 {
+            all[offset + index] = UInt8(truncatingIfNeeded: value >> (index * 8))
+        }
     }
 }
 
@@ -48,14 +52,18 @@ enum SyntheticKernel {
 
     /// The notes a Linux kernel has.
     static func linuxNotes(entry: UInt64, features: UInt64 = 1 << 15) -> [UInt8] {
-        note(ELFNoteType.guestOS, Array("linux\0".utf8)) + note(ELFNoteType.supportedFeatures, number(features))
+        note(ELFNoteType.guestOS, Array("linux\0".utf8))
+            + note(ELFNoteType.supportedFeatures, number(features))
             + note(ELFNoteType.physicalEntry32, number(entry))
     }
 
-    static func elf(is64Bit: Bool = true, machine: UInt16 = 62, segments: [Segment], notes: [UInt8]) -> [UInt8] {
+    static func elf(is64Bit: Bool = true, machine: UInt16 = 62, segments: [Segment], notes: [UInt8])
+        -> [UInt8]
+    {
         let header = is64Bit ? 64 : 52
         let entry = is64Bit ? 56 : 32
-        let all = segments + [Segment(type: 4, address: 0, content: notes, memoryByteCount: UInt64(notes.count))]
+        let all =
+            segments + [Segment(type: 4, address: 0, content: notes, memoryByteCount: UInt64(notes.count))]
         var bytes = Bytes()
         bytes.add([0x7f, 0x45, 0x4c, 0x46, is64Bit ? 2 : 1, 1, 1, 0])
         bytes.add(UInt64(0))
@@ -187,11 +195,15 @@ final class TemporaryFolder {
 extension FileView {
     /// True if the content is these bytes.
     func holds(_ expected: [UInt8]) -> Bool {
-        // SAFETY: both ranges outlive the comparison.
         guard count == expected.count else { return false }
-        return unsafe expected.withUnsafeBytes { other in
-            guard let here = unsafe bytes.baseAddress, let there = other.baseAddress else { return true }
-            return unsafe memcmp(here, there, count) == 0
+        return withSpan(0..<count) { span in
+            unsafe span.withUnsafeBytes { here in
+                // SAFETY: both ranges have the same size and outlive the comparison.
+                unsafe expected.withUnsafeBytes { there in
+                    guard let a = here.baseAddress, let b = there.baseAddress else { return true }
+                    return unsafe memcmp(a, b, there.count) == 0
+                }
+            }
         }
     }
 }

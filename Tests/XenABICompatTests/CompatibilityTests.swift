@@ -62,7 +62,9 @@ import Testing
                 let name = words[1..<(words.count - 1)].joined(separator: " ")
                 guard name != "-" else { continue }
                 let place = try #require(Self.compiled[name], "\(name) is missing from rows.h")
-                let value = try #require(Int64(words[words.count - 1]).map(UInt64.init(bitPattern:)) ?? UInt64(words[words.count - 1]))
+                let value = try #require(
+                    Int64(words[words.count - 1]).map(UInt64.init(bitPattern:))
+                        ?? UInt64(words[words.count - 1]))
                 // Narrow constants are compared in their own width: C may sign-extend them.
                 #expect(value == place.offset || value == place.offset & 0xffff_ffff, "\(line)")
                 compared += 1
@@ -70,7 +72,8 @@ import Testing
                 // NAME C-PATH TYPE @OFFSET [union]
                 try #require(words.count >= 4, "\(line)")
                 guard layout != "-", words[1] != "-" else { continue }
-                let place = try #require(Self.compiled["\(layout).\(words[1])"], "\(layout).\(words[1]) is missing from rows.h")
+                let place = try #require(
+                    Self.compiled["\(layout).\(words[1])"], "\(layout).\(words[1]) is missing from rows.h")
                 #expect(UInt64(words[3].dropFirst()) == place.offset, "\(layout): \(line)")
                 #expect(Self.size(of: words[2]) == place.byteCount, "\(layout): \(line)")
                 compared += 1

@@ -16,7 +16,8 @@ struct LayoutRow {
     let isUnionMember: Bool
 
     init<Layout: ABILayout, Value: BitwiseCopyable>(
-        _ name: String, c cName: String, _ field: Field<Layout, Value>, count: Int = 1, isUnionMember: Bool = false
+        _ name: String, c cName: String, _ field: Field<Layout, Value>, count: Int = 1,
+        isUnionMember: Bool = false
     ) {
         self.name = name
         self.cName = cName
@@ -89,7 +90,8 @@ enum LayoutCatalogue {
     }
 
     static var constants: [ConstantTable] {
-        hypercallNumberConstants + eventChannelConstants + grantTableConstants + memoryConstants + schedulerConstants
+        hypercallNumberConstants + eventChannelConstants + grantTableConstants + memoryConstants
+            + schedulerConstants
             + sharedInfoConstants + versionConstants + hvmParameterConstants + startInfoConstants
             + hvmContextConstants + domctlConstants + sysctlConstants + platformConstants
     }

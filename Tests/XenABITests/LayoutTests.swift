@@ -27,7 +27,8 @@ let repository = URL(fileURLWithPath: #filePath)
         // A union member may share bytes with other members only.
         for row in table.rows where row.isUnionMember {
             for (range, other) in taken {
-                #expect(!range.overlaps(row.range), "\(name).\(row.name) overlaps \(other), outside its union")
+                #expect(
+                    !range.overlaps(row.range), "\(name).\(row.name) overlaps \(other), outside its union")
             }
         }
     }
@@ -40,7 +41,8 @@ let repository = URL(fileURLWithPath: #filePath)
             guard file.pathExtension == "swift" else { continue }
             for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
                 let words = line.split(whereSeparator: { $0 == " " || $0 == ":" || $0 == "{" })
-                guard words.count >= 4, words[0] == "public", words[1] == "enum", words[3] == "ABILayout" else { continue }
+                guard words.count >= 4, words[0] == "public", words[1] == "enum", words[3] == "ABILayout"
+                else { continue }
                 found.insert(String(words[2]))
             }
         }
@@ -60,7 +62,8 @@ let repository = URL(fileURLWithPath: #filePath)
         if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] != nil {
             try LayoutCatalogue.text.write(to: file, atomically: true, encoding: .utf8)
         }
-        let golden = try String(contentsOf: file, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
+        let golden = try String(contentsOf: file, encoding: .utf8).split(
+            separator: "\n", omittingEmptySubsequences: false)
         let ours = LayoutCatalogue.text.split(separator: "\n", omittingEmptySubsequences: false)
         let difference = ours.difference(from: golden)
         for change in difference { Issue.record("\(change)") }

@@ -171,3 +171,18 @@ static inline void sv_touch(const void *base, uint64_t count) {
     for (uint64_t at = 0; at < count; at += 4096) (void)bytes[at];
     if (count > 0) (void)bytes[count - 1];
 }
+
+/// True if all `count` bytes are zero.
+static inline int sv_is_zero(const void *base, uint64_t count) {
+    const char *at = (const char *)base;
+    while (count >= 64) {
+        const sv_word_pair *words = (const sv_word_pair *)at;
+        sv_word_pair any = words[0] | words[1] | words[2] | words[3];
+        if (any[0] | any[1]) return 0;
+        at += 64;
+        count -= 64;
+    }
+    for (uint64_t index = 0; index < count; index++)
+        if (at[index]) return 0;
+    return 1;
+}
