@@ -87,9 +87,10 @@ public struct HTTPRequestDecoder {
         guard words.count == 3, words[2].hasPrefix("HTTP/1."), words[1].hasPrefix("/"), !words[0].isEmpty,
             words[0].utf8.allSatisfy({ (0x41...0x5A).contains($0) })
         else { throw Refusal(status: 400, what: "this is no HTTP request") }
+        guard lines.count <= 100 else { throw Refusal(status: 431, what: "there are too many headers") }
         var headers: [String: String] = [:]
         for line in lines {
-            guard let colon = line.firstIndex(of: ":"), headers.count < 100 else {
+            guard let colon = line.firstIndex(of: ":") else {
                 throw Refusal(status: 400, what: "a header is malformed")
             }
             var value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }

@@ -93,10 +93,10 @@ struct PlainLog: LogHandler {
         set { metadata[key] = newValue }
     }
     func log(event: LogEvent) {
-        let milliseconds = (ContinuousClock.now - Self.start) / .milliseconds(1)
-        let total = Int(milliseconds)
-        let fraction = "\(total % 1000)"
-        let time = "\(total / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+        // Within the first message the start may be later than now.
+        let parts = max(.zero, ContinuousClock.now - Self.start).components
+        let fraction = "\(parts.attoseconds / 1_000_000_000_000_000)"
+        let time = "\(parts.seconds)." + String(repeating: "0", count: 3 - fraction.count) + fraction
         Messages.write("svd \(time) \(event.level.rawValue): \(event.message)\n")
     }
 }
