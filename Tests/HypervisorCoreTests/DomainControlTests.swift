@@ -381,6 +381,77 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
     }
 }
 
+@Suite struct DomainControlMemoryAccessTests {
+    private func access(
+        _ control: Caller, write: Bool, at address: UInt64, count: UInt32, buffer: UInt64? = nil, of id: UInt16 = 3
+    ) -> Int64 {
+        control.body(Field<DomctlGuestMemoryIOLayout, UInt64>.guestAddress, address)
+        control.body(Field<DomctlGuestMemoryIOLayout, UInt64>.buffer, buffer ?? control.list)
+        control.body(Field<DomctlGuestMemoryIOLayout, UInt32>.length, count)
+        control.body(Field<DomctlGuestMemoryIOLayout, UInt8>.isWrite, write ? 1 : 0)
+        return control.domctl(DomctlOperation.gdbsxGuestMemoryIO, id)
+    }
+    private func remaining(_ control: Caller) -> UInt32 {
+        control.body(Field<DomctlGuestMemoryIOLayout, UInt32>.remaining)
+    }
+
+    @Test func bytesGoInAndOutAcrossPages() throws {
+        let machine = FakeMachine()
+        let control = try machine.control()
+        let guest = try machine.guest(3, pages: 64)
+        // More than sixteen pages, at unequal offsets, with somebody waiting for the CPU.
+        machine.hypervisor.state.scheduler.needsReschedule[0] = true
+        let count = 100_000
+        for index in 0..<count {
+            machine.write(UInt8(truncatingIfNeeded: index &* 7), at: 0x4_0123 + UInt64(index), in: control.domain)
+        }
+        #expect(access(control, write: true, at: 0x1_0fff, count: UInt32(count), buffer: 0x4_0123) == 0)
+        #expect(remaining(control) == 0)
+        for index in [0, 1, 4095, 4096, 65_535, count - 1] {
+            #expect(
+                machine.read(UInt8.self, at: 0x1_0fff + UInt64(index), in: guest.domain)
+                    == UInt8(truncatingIfNeeded: index &* 7))
+        }
+        #expect(machine.read(UInt8.self, at: 0x1_0fff + UInt64(count), in: guest.domain) == 0)
+        #expect(access(control, write: false, at: 0x1_1000, count: 16, buffer: 0x8_0ff8) == 0)
+        #expect(machine.read(UInt8.self, at: 0x8_0ff8, in: control.domain) == 7)
+        #expect(machine.read(UInt8.self, at: 0x8_1007, in: control.domain) == 7 * 16)
+        #expect(access(control, write: true, at: 0, count: 0) == 0)
+    }
+    @Test func whatCannotBeReachedIsLeft() throws {
+        let machine = FakeMachine()
+        let control = try machine.control()
+        _ = try machine.guest(3)
+        #expect(access(control, write: true, at: 15 << 12, count: 5000) == failure(.badAddress))
+        #expect(remaining(control) == 5000 - 4096)
+        #expect(access(control, write: true, at: 0x80_0000, count: 5) == failure(.badAddress))
+        #expect(remaining(control) == 5)
+        #expect(access(control, write: false, at: 0, count: 5, buffer: Caller.nowhere) == failure(.badAddress))
+        #expect(access(control, write: false, at: .max, count: .max) == failure(.badAddress))
+        #expect(access(control, write: true, at: 0, count: 5, of: 0) == failure(.invalidArgument))
+        #expect(access(control, write: true, at: 0, count: 5, of: 8) == failure(.noSuchDomain))
+        control.prepareCreation()
+        #expect(control.domctl(DomctlOperation.createDomain, 5) == 0)
+        #expect(access(control, write: true, at: 0, count: 5, of: 5) == failure(.noSuchDomain))
+    }
+    @Test func pagingOfTheFirstVCPUCounts() throws {
+        let machine = FakeMachine()
+        let control = try machine.control()
+        let guest = try machine.guest(3)
+        // 32-bit paging with one 4 MiB page: linear 0x40_0000 is guest-physical 0.
+        machine.write(UInt32(0x0000_0087), at: (9 << 12) + 4, in: guest.domain)
+        var context = CPUContext()
+        context.cr0 = 0x8000_0011
+        context.cr3 = 9 << 12
+        context.cr4 = 0x10
+        machine.hypervisor.state.hooks.loadContext(guest.vcpu, context)
+        machine.write(UInt64(0xabcdef), at: control.list, in: control.domain)
+        #expect(access(control, write: true, at: 0x40_5000, count: 8) == 0)
+        #expect(machine.read(UInt64.self, at: 0x5000, in: guest.domain) == 0xabcdef)
+        #expect(access(control, write: true, at: 0x5000, count: 8) == failure(.badAddress))
+    }
+}
+
 @Suite struct DomainControlContextTests {
     private func getContext(_ control: Caller, _ buffer: UInt64, _ size: UInt32) -> Int64 {
         control.body(Field<DomctlHVMContextLayout, UInt32>.size, size)

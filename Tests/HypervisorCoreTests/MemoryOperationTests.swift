@@ -231,6 +231,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(guest.populate([0], order: 10) == 0)
         #expect(guest.populate([0], order: .max) == 0)
         #expect(guest.reservation(populate, [0x100], from: 5) == 5)
+        guest.set(Field<MemoryReservationLayout, UInt32>.extentOrder, 0)
+        guest.set(Field<MemoryReservationLayout, UInt32>.flags, MemoryFlag.populateOnDemand)
+        #expect(guest.memory(populate) == 0)
         #expect(guest.domain.state.totalPages == 16)
         #expect(guest.memory(MemoryOperation.increaseReservation) == 0)
     }

@@ -46,6 +46,7 @@ extension Ref<VirtualCPU> {
             guard target != domain else { throw .invalidArgument }
             guard !target.state.isCreationFinished else { throw .exists }
             try checkPolicy(&block, argument)
+        case DomctlOperation.gdbsxGuestMemoryIO: try accessMemory(of: target, &block, argument)
         case DomctlOperation.getHVMContext:
             let buffer = block[Field<DomctlHVMContextLayout, UInt64>.buffer, in: body]
             let room = block[Field<DomctlHVMContextLayout, UInt32>.size, in: body]

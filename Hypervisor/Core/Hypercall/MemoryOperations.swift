@@ -77,6 +77,10 @@ extension Ref<VirtualCPU> {
             let order = block[Field<MemoryReservationLayout, UInt32>.extentOrder]
             guard count <= UInt64(UInt32.max &>> 6), start < count else { return nothing }
             guard order <= (domain.state.isPrivileged ? 18 : 9) else { return nothing }
+            // Memory is never populated on demand: who counts on that is told by getting none.
+            guard block[Field<MemoryReservationLayout, UInt32>.flags] & MemoryFlag.populateOnDemand == 0 else {
+                return nothing
+            }
             let target = try target(block[.domain])
             guard target.state.lifecycle == .alive else { return nothing }
             var index = start
