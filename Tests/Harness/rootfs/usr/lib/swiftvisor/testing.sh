@@ -12,12 +12,16 @@ say() {
     printf '[%7.2f s] %s\n' "$uptime" "$*"
 }
 
+# Ends the whole script, from a $(…) too: its text goes to the standard error, and the script's own shell is told.
+trap 'exit 1' USR1
 fail() {
+    exec >&2
     say "FAILED: $*"
     for log in "$LOGS"/console-*.log; do
         [ -s "$log" ] && echo "--- end of $log" && tail -n 15 "$log"
     done
     [ -s "$LOGS/svd.log" ] && echo "--- end of $LOGS/svd.log" && tail -n 15 "$LOGS/svd.log"
+    kill -USR1 $$
     exit 1
 }
 
