@@ -50,7 +50,8 @@ public enum DomainControl {
     ) throws(XenError) -> DomainID {
         var block = block(DomctlOperation.createDomain, wanted)
         for index in 0..<16 {
-            block[Field<DomctlCreateDomainLayout, UInt8>.handle.element(index), at: arguments] = UInt8(index + 1)
+            block[Field<DomctlCreateDomainLayout, UInt8>.handle.element(index), at: arguments] = UInt8(
+                index + 1)
         }
         block[Field<DomctlCreateDomainLayout, UInt32>.flags, at: arguments] = flags
         block[Field<DomctlCreateDomainLayout, UInt32>.maximumVCPUs, at: arguments] = vcpuCount
@@ -104,7 +105,8 @@ public enum DomainControl {
         try call(&block)
     }
     /// Loads saved records (HEADER, others, END) into the domain. `XEN_DOMCTL_sethvmcontext`.
-    public static func setContext(of domain: DomainID, at address: UInt64, byteCount: UInt32) throws(XenError) {
+    public static func setContext(of domain: DomainID, at address: UInt64, byteCount: UInt32) throws(XenError)
+    {
         var block = block(DomctlOperation.setHVMContext, domain)
         block[Field<DomctlHVMContextLayout, UInt32>.size, at: arguments] = byteCount
         block[Field<DomctlHVMContextLayout, UInt64>.buffer, at: arguments] = address

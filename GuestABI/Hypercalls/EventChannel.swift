@@ -87,8 +87,10 @@ public enum EventChannel {
         block[.port] = port.rawValue
         try call(EventChannelOperation.status, &block)
         return EventChannelStatus(
-            state: block[.status], vcpu: block[.vcpu], remoteDomain: DomainID(rawValue: block[.unboundDomain]),
-            remotePort: EventPort(rawValue: block[.interdomainPort]), virtualInterrupt: block[.virtualInterrupt])
+            state: block[.status], vcpu: block[.vcpu],
+            remoteDomain: DomainID(rawValue: block[.unboundDomain]),
+            remotePort: EventPort(rawValue: block[.interdomainPort]),
+            virtualInterrupt: block[.virtualInterrupt])
     }
     /// Moves a port's notification to another vCPU. `EVTCHNOP_bind_vcpu`.
     public static func notify(vcpu: UInt32, of port: EventPort) throws(XenError) {

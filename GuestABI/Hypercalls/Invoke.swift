@@ -23,7 +23,9 @@ public enum Hypercall {
 
     /// Calls a number whose only argument is a block (`domctl`, `sysctl`, `platform_op`).
     @inline(__always)
-    public static func invoke<Layout: ABILayout>(_ number: UInt32, _ block: inout ArgumentBlock<Layout>) -> Int64 {
+    public static func invoke<Layout: ABILayout>(_ number: UInt32, _ block: inout ArgumentBlock<Layout>)
+        -> Int64
+    {
         withAddress(of: &block) { invoke(number, $0) }
     }
 
@@ -67,13 +69,15 @@ public enum Hypercall {
         // Each entry is 64 bytes: 8 words.
         guard let page = GuestPage() else { throw .noMemory }
         for index in 0..<count {
-            let entry = page.memory.view(MulticallEntryLayout.self, at: index * MulticallEntryLayout.byteCount)
+            let entry = page.memory.view(
+                MulticallEntryLayout.self, at: index * MulticallEntryLayout.byteCount)
             entry[.operation] = UInt64(calls[index].number)
             for argument in 0..<6 { entry[.arguments.element(argument)] = calls[index].arguments[argument] }
         }
         try check(invoke(HypercallNumber.multicall, page.memory.address, UInt64(count)))
         for index in 0..<count {
-            let entry = page.memory.view(MulticallEntryLayout.self, at: index * MulticallEntryLayout.byteCount)
+            let entry = page.memory.view(
+                MulticallEntryLayout.self, at: index * MulticallEntryLayout.byteCount)
             calls[index].result = Int64(bitPattern: entry[.result])
         }
     }
@@ -92,7 +96,8 @@ public struct MulticallEntry: BitwiseCopyable, Sendable {
 
 extension ArgumentBlock {
     /// A field of a block that lies inside this one, from byte `start` on.
-    @inlinable public subscript<Inner: ABILayout, Value: BitwiseCopyable>(
+    @inlinable
+    public subscript<Inner: ABILayout, Value: BitwiseCopyable>(
         field: Field<Inner, Value>, at start: Int
     ) -> Value {
         get { self[Field<Layout, Value>(at: start &+ field.offset)] }
@@ -102,7 +107,9 @@ extension ArgumentBlock {
 
 extension Hypercall {
     /// Calls through a slot of a hypercall page that the hypervisor filled, as older guests do.
-    public static func invokeThroughPage(_ page: UInt64, _ number: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0) -> Int64 {
+    public static func invokeThroughPage(_ page: UInt64, _ number: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0)
+        -> Int64
+    {
         guest_hypercall_through_page(page, UInt64(number), a, b)
     }
 }

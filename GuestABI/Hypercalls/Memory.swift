@@ -119,28 +119,48 @@ public enum Memory {
         try Hypercall.call(HypercallNumber.memory, MemoryOperation.removeFromPhysmap, &block)
     }
 
+    /// Gives `domain` the memory map that it will see: at most 8 regions, the rest is ignored. `XENMEM_set_memory_map`.
+    public static func setMemoryMap<let count: Int>(
+        of domain: DomainID, to regions: InlineArray<count, MemoryRegion>
+    ) throws(XenError) {
+        guard let page = GuestPage() else { throw .noMemory }
+        let used = min(count, 8)
+        for index in 0..<used {
+            let start = index * E820EntryLayout.byteCount
+            page.memory.store(regions[index].start, at: start)
+            page.memory.store(regions[index].byteCount, at: start + 8)
+            page.memory.store(regions[index].type, at: start + 16)
+        }
+        var block = ArgumentBlock<ForeignMemoryMapLayout>()
+        block[.domain] = domain.rawValue
+        block[.entryCount] = UInt32(used)
+        block[.buffer] = page.memory.address
+        try Hypercall.call(HypercallNumber.memory, MemoryOperation.setMemoryMap, &block)
+    }
+
     /// Calls `body` for each region of this domain's memory map. `XENMEM_memory_map`.
     /// - Returns: how many regions there are.
     public static func forEachRegion(_ body: (MemoryRegion) -> Void) throws(XenError) -> Int {
+        guard let page = GuestPage() else { throw .noMemory }
+        return try forEachRegion(through: page.memory, body)
+    }
+    /// The same, with a page to read the map into.
+    static func forEachRegion(
+        through buffer: MappedPage, _ body: (MemoryRegion) -> Void
+    ) throws(XenError) -> Int {
         // 20-byte packed entries, 128 of them at most.
-        var entries: InlineArray<320, UInt64> = InlineArray(repeating: 0)
         var block = ArgumentBlock<MemoryMapLayout>()
         block[.entryCount] = 128
-        let result = Hypercall.withAddress(of: &entries) { address in
-            block[.buffer] = address
-            return Hypercall.invoke(HypercallNumber.memory, MemoryOperation.memoryMap, &block)
-        }
-        try Hypercall.check(result)
+        block[.buffer] = buffer.address
+        try Hypercall.call(HypercallNumber.memory, MemoryOperation.memoryMap, &block)
         let count = min(Int(block[.entryCount]), 128)
-        let bytes = unsafe entries.span.bytes
         for index in 0..<count {
             let start = index * E820EntryLayout.byteCount
-            // SAFETY: entry `index` lies inside the array.
-            unsafe body(
+            body(
                 MemoryRegion(
-                    start: bytes.unsafeLoadUnaligned(fromByteOffset: start, as: UInt64.self),
-                    byteCount: bytes.unsafeLoadUnaligned(fromByteOffset: start + 8, as: UInt64.self),
-                    type: bytes.unsafeLoadUnaligned(fromByteOffset: start + 16, as: UInt32.self)))
+                    start: buffer.load(at: start, as: UInt64.self),
+                    byteCount: buffer.load(at: start + 8, as: UInt64.self),
+                    type: buffer.load(at: start + 16, as: UInt32.self)))
         }
         return count
     }

@@ -63,7 +63,9 @@ public struct RunstateInfo: BitwiseCopyable, Sendable {
 public enum VirtualCPU {
     /// One operation without a block.
     @discardableResult
-    public static func call(_ operation: UInt32, _ vcpu: UInt32, _ argument: UInt64 = 0) throws(XenError) -> UInt64 {
+    public static func call(_ operation: UInt32, _ vcpu: UInt32, _ argument: UInt64 = 0) throws(XenError)
+        -> UInt64
+    {
         try Hypercall.check(Hypercall.invoke(HypercallNumber.vcpu, UInt64(operation), UInt64(vcpu), argument))
     }
     @discardableResult
@@ -91,7 +93,8 @@ public enum VirtualCPU {
         return RunstateInfo(
             state: block[.state], stateEntryTime: block[.stateEntryTime],
             times: [
-                block[.times.element(0)], block[.times.element(1)], block[.times.element(2)], block[.times.element(3)],
+                block[.times.element(0)], block[.times.element(1)], block[.times.element(2)],
+                block[.times.element(3)],
             ])
     }
     /// Names memory that the hypervisor keeps the run state in; address 0 stops it.
@@ -136,7 +139,9 @@ public enum VirtualCPU {
         try call(VCPUOperation.stopPeriodicTimer, vcpu)
     }
     /// Interrupts a vCPU that cannot refuse. `VCPUOP_send_nmi`.
-    public static func sendNonMaskable(_ vcpu: UInt32) throws(XenError) { try call(VCPUOperation.sendNMI, vcpu) }
+    public static func sendNonMaskable(_ vcpu: UInt32) throws(XenError) {
+        try call(VCPUOperation.sendNMI, vcpu)
+    }
 
     /// Sets a vCPU that never ran to 64-bit code at `entry`. `VCPUOP_initialise`.
     public static func initialise(

@@ -32,7 +32,8 @@ public enum Version {
     }
     /// `XENVER_pagesize`.
     public static func pageByteCount(argument: UInt64 = 0) throws(XenError) -> UInt64 {
-        try Hypercall.check(Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.pageSize), argument))
+        try Hypercall.check(
+            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.pageSize), argument))
     }
     /// Switches an optional behaviour (`VMAssistType`) on or off. `HYPERVISOR_vm_assist`.
     public static func assist(_ operation: UInt32, _ type: UInt32) throws(XenError) {

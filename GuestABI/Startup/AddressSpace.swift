@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-public import XenABI
 import CGuest
+public import XenABI
 
 /// What a page of the test area allows. AMD APM vol 2 §5.4.
 public struct PageAccess: OptionSet, BitwiseCopyable, Sendable {
@@ -40,7 +40,9 @@ public enum AddressSpace {
             let pdpt = descend(guest_address_pml4(), value >> 39),
             let directory = descend(pdpt, value >> 30)
         else { return }
-        if word(directory, value >> 21) & 1 == 0 { setWord(directory, value >> 21, value & ~0x1F_FFFF | 0x83) }
+        if word(directory, value >> 21) & 1 == 0 {
+            setWord(directory, value >> 21, value & ~0x1F_FFFF | 0x83)
+        }
     }
 
     /// Maps one page at a virtual address of the test area. False when there is no memory for tables.

@@ -19,6 +19,7 @@ public struct BootInformation {
     /// Whether this is the control domain.
     public var isInitialDomain: Bool { flags & StartInfoFlag.initialDomain != 0 }
 
+    // SAFETY: written once, before the guest's main function runs.
     nonisolated(unsafe) private static var storage: BootInformation?
     /// What the loader told this guest.
     public static var current: BootInformation {
@@ -58,7 +59,8 @@ public struct BootInformation {
             take(info[.moduleList], moduleCount * UInt64(ModuleListEntryLayout.byteCount))
             for index in 0..<moduleCount {
                 let module = view(
-                    info[.moduleList] + index * UInt64(ModuleListEntryLayout.byteCount), ModuleListEntryLayout.self)
+                    info[.moduleList] + index * UInt64(ModuleListEntryLayout.byteCount),
+                    ModuleListEntryLayout.self)
                 take(module[.address], module[.size])
             }
         }
@@ -73,12 +75,15 @@ public struct BootInformation {
             }
         } else {
             do throws(XenError) {
-                _ = try Memory.forEachRegion { boot.add($0) }
+                // No page can be taken yet: the stack for ring 3 is not in use before the guest's main function.
+                let buffer = MappedPage(unsafeAddress: guest_address_user_stack_top() - 4096)
+                _ = try Memory.forEachRegion(through: buffer) { boot.add($0) }
             } catch {
                 panic("no memory map: XENMEM_memory_map gave \(error)")
             }
         }
         boot.setUpMemory(taken: taken, count: takenCount)
+        // SAFETY: written here once, before the guest's main function runs.
         unsafe storage = boot
     }
 
@@ -115,7 +120,7 @@ public struct BootInformation {
     private static func view<Layout: ABILayout>(_ address: UInt64, _ layout: Layout.Type) -> ABIView<Layout> {
         // The loader's structures lie below 4 GiB, identity mapped; they may cross a page border.
         // SAFETY: as above.
-        unsafe ABIView(unsafeBase: UnsafeMutableRawPointer(bitPattern: UInt(address))!)
+        unsafe ABIView(unsafeBase: rawPointer(address))
     }
     private static func byte(_ address: UInt64) -> UInt8 {
         MappedPage(unsafeAddress: address).load(at: 0, as: UInt8.self)

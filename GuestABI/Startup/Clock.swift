@@ -38,7 +38,8 @@ public enum Clock {
         while true {
             let before = shared.load(.wallclockVersion)
             if before & 1 == 0 {
-                let seconds = UInt64(shared.load(.wallclockSeconds)) | UInt64(shared.load(.wallclockSecondsHigh)) << 32
+                let seconds =
+                    UInt64(shared.load(.wallclockSeconds)) | UInt64(shared.load(.wallclockSecondsHigh)) << 32
                 let nanoseconds = shared.load(.wallclockNanoseconds)
                 if shared.load(.wallclockVersion) == before { return (seconds, nanoseconds) }
             }

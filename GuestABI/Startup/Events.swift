@@ -6,6 +6,8 @@ public import XenABI
 public enum Events {
     /// Interrupt vector of the upcall.
     public static var vector: UInt8 { 0xF3 }
+    // SAFETY: set up by vCPU 0 before other vCPUs run; tables change with interrupts off, counters are single
+    // words that a reader may see late.
     nonisolated(unsafe) private static var sharedAddress: UInt64 = 0
     nonisolated(unsafe) private static var handlers: [(() -> Void)?] = []
     nonisolated(unsafe) private static var upcalls: UInt64 = 0
@@ -25,6 +27,7 @@ public enum Events {
     /// Event flags and clock of a vCPU below 8.
     public static func info(of vcpu: Int) -> SharedView<VCPUInfoLayout>? {
         guard vcpu < 8 else { return nil }
+        // SAFETY: as for the state above: set up by vCPU 0, changed with interrupts off.
         if unsafe movedInfo[vcpu] != 0 {
             let address = unsafe movedInfo[vcpu]
             return MappedPage(unsafeAddress: address & ~0xFFF)
@@ -32,7 +35,8 @@ public enum Events {
         }
         let address = unsafe sharedAddress
         guard address != 0 else { return nil }
-        return MappedPage(unsafeAddress: address).sharedView(VCPUInfoLayout.self, at: vcpu * VCPUInfoLayout.byteCount)
+        return MappedPage(unsafeAddress: address).sharedView(
+            VCPUInfoLayout.self, at: vcpu * VCPUInfoLayout.byteCount)
     }
 
     /// Maps the shared page, once, and masks every port.
@@ -47,6 +51,7 @@ public enum Events {
     /// a vector of its own. Interrupts stay as they are.
     public static func start() throws(XenError) {
         try mapSharedInfo()
+        // SAFETY: as for the state above: set up by vCPU 0, changed with interrupts off.
         if unsafe isUpcallSet { return }
         Interrupts.handle(vector) { upcall() }
         if Platform.hasUpcallVector {
@@ -68,6 +73,7 @@ public enum Events {
     /// Moves a vCPU's event flags and clock to a place of the guest's choice.
     public static func moveInfo(of vcpu: Int, to frame: GuestFrame, offset: UInt32) throws(XenError) {
         try VirtualCPU.registerInfo(of: UInt32(vcpu), in: frame, offset: offset)
+        // SAFETY: as for the state above: set up by vCPU 0, changed with interrupts off.
         if vcpu < 8 { unsafe movedInfo[vcpu] = frame.address.rawValue + UInt64(offset) }
     }
 
@@ -88,6 +94,7 @@ public enum Events {
         mask(port)
         clear(port)
         Processor.withoutInterrupts {
+            // SAFETY: as for the state above: set up by vCPU 0, changed with interrupts off.
             if unsafe !handlers.isEmpty { unsafe handlers[Int(port.rawValue)] = nil }
         }
     }
@@ -109,6 +116,7 @@ public enum Events {
     private static func bit(_ port: EventPort) -> UInt64 { 1 << UInt64(port.rawValue & 63) }
 
     /// How many upcalls came.
+    // SAFETY: as for the state above: set up by vCPU 0, changed with interrupts off.
     public static var upcallCount: UInt64 { unsafe upcalls }
     /// How many events came on ports without handler.
     public static var strayCount: UInt64 { unsafe stray }
@@ -131,12 +139,14 @@ public enum Events {
                 let word = selector.trailingZeroBitCount
                 selector &= selector &- 1
                 while true {
-                    let ready = shared.load(Field<SharedInfoLayout, UInt64>.eventPending.element(word))
+                    let ready =
+                        shared.load(Field<SharedInfoLayout, UInt64>.eventPending.element(word))
                         & ~shared.load(Field<SharedInfoLayout, UInt64>.eventMask.element(word))
                     if ready == 0 { break }
                     let index = ready.trailingZeroBitCount
                     shared.clearBits(1 << UInt64(index), at: .eventPending.element(word))
                     let port = word * 64 + index
+                    // SAFETY: as for the state above: set up by vCPU 0, changed with interrupts off.
                     if unsafe port < handlers.count, let handler = unsafe handlers[port] {
                         handler()
                     } else {

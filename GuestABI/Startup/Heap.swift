@@ -8,12 +8,14 @@ import XenABI
 /// Safe to use from interrupt handlers and from several vCPUs.
 enum Heap {
     /// Free lists by size class; class `n` has blocks of `2^n` bytes. Statically initialised.
+    // SAFETY: touched only with `HeapLock` held.
     nonisolated(unsafe) private static var freeLists = FreeLists()
     private struct FreeLists {
-        var heads: (
-            UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-            UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
-        ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        var heads:
+            (
+                UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+                UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64
+            ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     }
     private static let headerBytes = 16
     private static let smallestClass = 5
@@ -22,7 +24,8 @@ enum Heap {
     /// Memory for `byteCount` bytes at a multiple of `alignment` (a power of two), or nil when there is none.
     static func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer? {
         let alignment = max(alignment, 16)
-        let (wanted, overflow) = byteCount.addingReportingOverflow(headerBytes + (alignment > 16 ? alignment : 0))
+        let (wanted, overflow) = byteCount.addingReportingOverflow(
+            headerBytes + (alignment > 16 ? alignment : 0))
         guard byteCount >= 0, !overflow, wanted <= 1 << largestClass else { return nil }
         var sizeClass = smallestClass
         while 1 << sizeClass < wanted { sizeClass += 1 }
@@ -50,7 +53,8 @@ enum Heap {
             let head = readHead(sizeClass)
             if head != 0 {
                 // SAFETY: a free block holds the address of the next one in its first word.
-                writeHead(sizeClass, unsafe UnsafeRawPointer(bitPattern: UInt(head))?.load(as: UInt64.self) ?? 0)
+                writeHead(
+                    sizeClass, unsafe UnsafeRawPointer(bitPattern: UInt(head))?.load(as: UInt64.self) ?? 0)
                 return head
             }
             // Blocks below a page are cut from one page; larger ones take pages of their own.
@@ -73,13 +77,16 @@ enum Heap {
 
     private static func link(_ block: UInt64, _ sizeClass: Int) {
         // SAFETY: the block is free memory of at least 32 bytes that the heap owns.
-        unsafe UnsafeMutableRawPointer(bitPattern: UInt(block))?.storeBytes(of: readHead(sizeClass), as: UInt64.self)
+        unsafe UnsafeMutableRawPointer(bitPattern: UInt(block))?.storeBytes(
+            of: readHead(sizeClass), as: UInt64.self)
         writeHead(sizeClass, block)
     }
 
     private static func readHead(_ sizeClass: Int) -> UInt64 {
         // SAFETY: the tuple has a word for each class up to `largestClass`; the lock is held.
-        unsafe withUnsafeBytes(of: &freeLists.heads) { unsafe $0.load(fromByteOffset: sizeClass &* 8, as: UInt64.self) }
+        unsafe withUnsafeBytes(of: &freeLists.heads) {
+            unsafe $0.load(fromByteOffset: sizeClass &* 8, as: UInt64.self)
+        }
     }
     private static func writeHead(_ sizeClass: Int, _ value: UInt64) {
         // SAFETY: as in `readHead`.

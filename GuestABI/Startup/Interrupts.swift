@@ -19,6 +19,7 @@ extension Field<InterruptFrameLayout, UInt64> {
 
 /// Interrupt vectors of this guest and who handles them.
 public enum Interrupts {
+    // SAFETY: entries are replaced as a whole, with interrupts off, by the first vCPU.
     nonisolated(unsafe) private static var handlers: [(() -> Void)?] = []
 
     /// Calls `handler`, with interrupts off, for each interrupt at `vector` (32 to 255) on any vCPU.
@@ -33,7 +34,9 @@ public enum Interrupts {
 
     static func dispatch(_ vector: UInt8) -> Bool {
         // SAFETY: entries are only replaced as a whole, with interrupts off.
-        guard unsafe Int(vector) < handlers.count, let handler = unsafe handlers[Int(vector)] else { return false }
+        guard unsafe Int(vector) < handlers.count, let handler = unsafe handlers[Int(vector)] else {
+            return false
+        }
         handler()
         return true
     }
@@ -129,6 +132,7 @@ func guestInterrupt(_ frameAddress: UInt64) {
 }
 
 extension Interrupts {
+    // SAFETY: as for the state above: single words, changed with interrupts off.
     nonisolated(unsafe) private static var nonMaskableExpected = false
     nonisolated(unsafe) private static var nonMaskableSeen: UInt32 = 0
 

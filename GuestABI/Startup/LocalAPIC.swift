@@ -5,6 +5,7 @@ import CGuest
 public enum LocalAPIC {
     /// How the registers are reached.
     public enum Mode: Sendable { case page, registers }
+    // SAFETY: every vCPU writes the same value, before it uses the APIC.
     nonisolated(unsafe) private static var mode: Mode = .page
     /// Vector of interrupts that went away before they were taken.
     public static var spuriousVector: UInt8 { 0xFF }
@@ -50,6 +51,7 @@ public enum LocalAPIC {
     }
 
     public static func read(_ register: Register) -> UInt32 {
+        // SAFETY: as for the state above: every vCPU has the same value.
         switch unsafe mode {
         case .page: return guest_load32(pageAddress + UInt64(register.offset))
         case .registers:
@@ -76,6 +78,7 @@ public enum LocalAPIC {
 
     /// Sends an interrupt command: `low` as the manual's bits 31:0, to an APIC id. AMD APM vol 2 §16.5.
     public static func command(_ low: UInt32, to destination: UInt32) {
+        // SAFETY: as for the state above: every vCPU has the same value.
         switch unsafe mode {
         case .page:
             write(.commandHigh, destination << 24)

@@ -13,7 +13,7 @@ public import XenABI
     private func pointer(_ offset: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
         precondition(offset >= 0 && byteCount >= 0 && offset &+ byteCount <= pageSize)
         // SAFETY: the page is mapped by construction and the bytes lie inside it.
-        return unsafe UnsafeMutableRawPointer(bitPattern: UInt(address &+ UInt64(offset)))!
+        return unsafe rawPointer(address &+ UInt64(offset))
     }
     /// Memory that nobody else writes now.
     public func view<Layout: ABILayout>(_ layout: Layout.Type, at offset: Int = 0) -> ABIView<Layout> {
@@ -21,11 +21,13 @@ public import XenABI
         unsafe ABIView(unsafeBase: pointer(offset, Layout.byteCount))
     }
     /// Memory that another domain, or the hypervisor, may write at any moment.
-    public func sharedView<Layout: ABILayout>(_ layout: Layout.Type, at offset: Int = 0) -> SharedView<Layout> {
+    public func sharedView<Layout: ABILayout>(_ layout: Layout.Type, at offset: Int = 0) -> SharedView<Layout>
+    {
         // SAFETY: in range by `pointer`.
         unsafe SharedView(unsafeBase: pointer(offset, Layout.byteCount))
     }
-    public func load<Value: BitwiseCopyable & FixedWidthInteger>(at offset: Int, as type: Value.Type) -> Value {
+    public func load<Value: BitwiseCopyable & FixedWidthInteger>(at offset: Int, as type: Value.Type) -> Value
+    {
         // SAFETY: in range by `pointer`.
         unsafe pointer(offset, MemoryLayout<Value>.size).loadUnaligned(as: Value.self)
     }
@@ -38,4 +40,13 @@ public import XenABI
         // SAFETY: exactly the page.
         unsafe pointer(0, pageSize).initializeMemory(as: UInt8.self, repeating: byte, count: pageSize)
     }
+}
+
+/// The pointer for a virtual address; address 0 is our mistake and traps.
+func rawPointer(_ address: UInt64) -> UnsafeMutableRawPointer {
+    guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address)) else {
+        preconditionFailure("address 0")
+    }
+    // SAFETY: only a number so far; whoever looks through it says why there is something.
+    return unsafe pointer
 }

@@ -3,6 +3,7 @@ public import XenABI
 
 /// Hands out whole pages of this guest's own RAM, identity mapped below 4 GiB.
 enum PageAllocator {
+    // SAFETY: set before anything allocates, then touched only with `HeapLock` held.
     nonisolated(unsafe) private static var next: UInt64 = 0
     nonisolated(unsafe) private static var end: UInt64 = 0
     nonisolated(unsafe) private static var freeHead: UInt64 = 0

@@ -3,6 +3,7 @@ public import XenABI
 
 /// What lies under this guest: found once, at start.
 public enum Platform {
+    // SAFETY: written once, before anything reads it.
     nonisolated(unsafe) private static var foundLeaf: UInt32 = 0
 
     /// First CPUID leaf of the Xen-compatible hypervisor, or nil on a bare machine.

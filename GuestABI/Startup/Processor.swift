@@ -68,9 +68,15 @@ public enum Processor {
     @inlinable @inline(__always) public static func in8(_ port: UInt16) -> UInt8 { guest_in8(port) }
     @inlinable @inline(__always) public static func in16(_ port: UInt16) -> UInt16 { guest_in16(port) }
     @inlinable @inline(__always) public static func in32(_ port: UInt16) -> UInt32 { guest_in32(port) }
-    @inlinable @inline(__always) public static func out8(_ port: UInt16, _ value: UInt8) { guest_out8(port, value) }
-    @inlinable @inline(__always) public static func out16(_ port: UInt16, _ value: UInt16) { guest_out16(port, value) }
-    @inlinable @inline(__always) public static func out32(_ port: UInt16, _ value: UInt32) { guest_out32(port, value) }
+    @inlinable @inline(__always) public static func out8(_ port: UInt16, _ value: UInt8) {
+        guest_out8(port, value)
+    }
+    @inlinable @inline(__always) public static func out16(_ port: UInt16, _ value: UInt16) {
+        guest_out16(port, value)
+    }
+    @inlinable @inline(__always) public static func out32(_ port: UInt16, _ value: UInt32) {
+        guest_out32(port, value)
+    }
 
     /// Whether maskable interrupts are on (RFLAGS.IF).
     @inlinable public static var interruptsEnabled: Bool { guest_flags() & 0x200 != 0 }

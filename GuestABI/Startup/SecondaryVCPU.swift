@@ -4,6 +4,7 @@ public import XenABI
 
 /// A vCPU besides the first: how to start one on a Swift function.
 public enum SecondaryVCPU {
+    // SAFETY: written by vCPU 0 before the vCPU that reads it starts.
     nonisolated(unsafe) private static var bodies: [(() -> Void)?] = []
     nonisolated(unsafe) private static var started = false
 
@@ -21,7 +22,9 @@ public enum SecondaryVCPU {
     }
     /// Starts vCPU `number` (1 to 7) as firmware and Linux do: INIT and SIPI through the local APIC, from real mode.
     /// - Parameter page: a free page of RAM below 1 MiB, by its number.
-    public static func startByInterrupt(_ number: UInt32, page: UInt8, _ body: @escaping () -> Void) throws(XenError) {
+    public static func startByInterrupt(_ number: UInt32, page: UInt8, _ body: @escaping () -> Void)
+        throws(XenError)
+    {
         let stack = try prepare(number, body)
         guest_set_trampoline(stack, UInt64(number))
         let target = MappedPage(unsafeAddress: UInt64(page) << 12)
@@ -35,6 +38,7 @@ public enum SecondaryVCPU {
     private static func prepare(_ number: UInt32, _ body: @escaping () -> Void) throws(XenError) -> UInt64 {
         guard number >= 1, number < 8 else { throw .invalidArgument }
         guard let stack = PageAllocator.take(count: 8) else { throw .noMemory }
+        // SAFETY: as for the state above: written before the vCPU starts.
         if unsafe bodies.isEmpty { unsafe bodies = Array(repeating: nil, count: 8) }
         unsafe bodies[Int(number)] = body
         unsafe started = true

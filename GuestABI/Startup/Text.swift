@@ -97,7 +97,9 @@ public struct Text: ExpressibleByStringInterpolation {
         public mutating func appendInterpolation<Number: FixedWidthInteger>(hex number: Number) {
             text.append(hex: UInt64(truncatingIfNeeded: number))
         }
-        public mutating func appendInterpolation(_ flag: Bool) { text.append(flag ? ("true" as StaticString) : "false") }
+        public mutating func appendInterpolation(_ flag: Bool) {
+            text.append(flag ? ("true" as StaticString) : "false")
+        }
         public mutating func appendInterpolation(_ error: XenError) {
             text.append("error " as StaticString)
             text.append(decimal: UInt64(truncatingIfNeeded: error.rawValue))
@@ -105,6 +107,8 @@ public struct Text: ExpressibleByStringInterpolation {
         public mutating func appendInterpolation(_ domain: DomainID) {
             text.append(decimal: UInt64(domain.rawValue))
         }
-        public mutating func appendInterpolation(_ port: EventPort) { text.append(decimal: UInt64(port.rawValue)) }
+        public mutating func appendInterpolation(_ port: EventPort) {
+            text.append(decimal: UInt64(port.rawValue))
+        }
     }
 }

@@ -34,7 +34,9 @@ public enum UserMode {
         }
     }
     private static func result(of value: UInt64) throws(Fault) -> Int64 {
-        if value & 0xFFFF_FFFF_FFFF_FF00 == faultMarker { throw Fault(vector: UInt8(truncatingIfNeeded: value)) }
+        if value & 0xFFFF_FFFF_FFFF_FF00 == faultMarker {
+            throw Fault(vector: UInt8(truncatingIfNeeded: value))
+        }
         return Int64(bitPattern: value)
     }
 }

@@ -56,7 +56,9 @@ public func guestMain() {
         AddressSpace.unmap(at: address)
     }
     suite.test("a_block_across_two_pages_far_apart") { t throws(XenError) in
-        guard let first = GuestPage(), let between = GuestPage(), let second = GuestPage() else { throw .noMemory }
+        guard let first = GuestPage(), let between = GuestPage(), let second = GuestPage() else {
+            throw .noMemory
+        }
         let address = AddressSpace.testArea + 0x60_0000
         guard AddressSpace.map(first.frame, at: address, .writable),
             AddressSpace.map(second.frame, at: address + 4096, .writable)
@@ -95,13 +97,16 @@ public func guestMain() {
         guard AddressSpace.map(page.frame, at: address, []) else { throw .noMemory }
         page.memory.fill(0)
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.extraVersion), address), .badAddress,
+            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.extraVersion), address),
+            .badAddress,
             "extraversion")
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.getFeatures), address), .badAddress,
+            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.getFeatures), address),
+            .badAddress,
             "get_features")
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.vcpu, UInt64(VCPUOperation.getRunstateInfo), 0, address), .badAddress,
+            Hypercall.invoke(HypercallNumber.vcpu, UInt64(VCPUOperation.getRunstateInfo), 0, address),
+            .badAddress,
             "get_runstate_info")
         page.memory.store(DomainID.caller.rawValue, at: 0)
         t.expectReturn(
@@ -125,7 +130,8 @@ public func guestMain() {
             t.expect(batch < 0, "a batch of \(hex: count) calls returned \(batch)")
         }
         for number: UInt32 in [
-            HypercallNumber.eventChannel, HypercallNumber.memory, HypercallNumber.scheduler, HypercallNumber.vcpu,
+            HypercallNumber.eventChannel, HypercallNumber.memory, HypercallNumber.scheduler,
+            HypercallNumber.vcpu,
             HypercallNumber.hvm, HypercallNumber.grantTable, HypercallNumber.physicalDevice,
         ] {
             let result = Hypercall.invoke(
@@ -133,5 +139,6 @@ public func guestMain() {
             t.expect(result < 0, "\(HypercallNumber.name(number)) with all ones returned \(result)")
         }
     }
+    suite.runAgainAsDomU()
     suite.finish()
 }

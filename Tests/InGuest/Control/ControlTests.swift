@@ -29,17 +29,21 @@ public func guestMain() {
     }
     suite.test("domain_list") { t throws(XenError) in
         guard let page = GuestPage() else { throw .noMemory }
-        t.expectEqual(try SystemControl.domainList(from: .zero, maximum: 16, at: page.memory.address), 1, "domains")
+        t.expectEqual(
+            try SystemControl.domainList(from: .zero, maximum: 16, at: page.memory.address), 1, "domains")
         t.expectEqual(page.memory.view(DomctlDomainInfoLayout.self)[.domain], 0, "the first domain")
         t.expectEqual(
-            try SystemControl.domainList(from: DomainID(rawValue: 1), maximum: 16, at: page.memory.address), 0,
+            try SystemControl.domainList(from: DomainID(rawValue: 1), maximum: 16, at: page.memory.address),
+            0,
             "domains from 1 on")
     }
     suite.test("domain_info") { t throws(XenError) in
         let info = try DomainControl.info(.zero)
         t.expectEqual(info.domain.rawValue, 0, "domain")
         t.expect(info.has(DomainInfoFlag.hvmGuest), "the hvm flag in \(hex: info.flags)")
-        t.expect(!info.has(DomainInfoFlag.paused | DomainInfoFlag.dying | DomainInfoFlag.shutdown), "flags \(hex: info.flags)")
+        t.expect(
+            !info.has(DomainInfoFlag.paused | DomainInfoFlag.dying | DomainInfoFlag.shutdown),
+            "flags \(hex: info.flags)")
         t.expectEqual(info.totalPages, try Memory.currentReservation(), "pages")
         t.expect(info.onlineVCPUs >= 1, "\(info.onlineVCPUs) vCPUs online")
         t.expect(info.cpuTime > 0, "CPU time")
@@ -61,16 +65,19 @@ public func guestMain() {
     suite.test("unknown_operations") { t throws(XenError) in
         for operation: UInt32 in [0, 23, 87, 999, 0xFFFF_FFFF] {
             var domctl = DomainControl.block(operation, .zero)
-            t.expectReturn(Hypercall.invoke(HypercallNumber.domctl, &domctl), .notImplemented, "domctl \(operation)")
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.domctl, &domctl), .notImplemented, "domctl \(operation)")
         }
         for operation: UInt32 in [0, 13, 30, 999] {
             var sysctl = SystemControl.block(operation)
-            t.expectReturn(Hypercall.invoke(HypercallNumber.sysctl, &sysctl), .notImplemented, "sysctl \(operation)")
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.sysctl, &sysctl), .notImplemented, "sysctl \(operation)")
         }
         for operation: UInt32 in [0, 64, 999] {
             var platform = PlatformControl.block(operation)
             t.expectReturn(
-                Hypercall.invoke(HypercallNumber.platform, &platform), .notImplemented, "platform_op \(operation)")
+                Hypercall.invoke(HypercallNumber.platform, &platform), .notImplemented,
+                "platform_op \(operation)")
         }
         for operation: UInt64 in [0, 5, 12, 13, 14, 99] {
             t.expectReturn(
@@ -81,7 +88,8 @@ public func guestMain() {
     suite.test("bad_pointers") { t throws(XenError) in
         for number in [HypercallNumber.domctl, HypercallNumber.sysctl, HypercallNumber.platform] {
             t.expectReturn(
-                Hypercall.invoke(number, AddressSpace.testArea), .badAddress, "\(HypercallNumber.name(number))")
+                Hypercall.invoke(number, AddressSpace.testArea), .badAddress,
+                "\(HypercallNumber.name(number))")
         }
     }
     suite.test("log") { t throws(XenError) in
@@ -112,16 +120,22 @@ public func guestMain() {
         window[.endBus] = 255
         window[.flags] = PCIMMCFGFlag.reserved
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.physicalDevice, PhysicalDeviceOperation.pciMMCFGReserved, &window), 0,
+            Hypercall.invoke(
+                HypercallNumber.physicalDevice, PhysicalDeviceOperation.pciMMCFGReserved, &window), 0,
             "pci_mmcfg_reserved")
         t.expectReturn(
             Hypercall.invoke(
-                HypercallNumber.physicalDevice, UInt64(PhysicalDeviceOperation.pciDeviceAdd), AddressSpace.testArea),
+                HypercallNumber.physicalDevice, UInt64(PhysicalDeviceOperation.pciDeviceAdd),
+                AddressSpace.testArea),
             .badAddress, "pci_device_add on unmapped memory")
     }
     suite.test("operations_on_itself_that_are_refused") { t throws(XenError) in
-        t.expectError(.invalidArgument, "pausing itself") { () throws(XenError) in try DomainControl.pause(.zero) }
-        t.expectError(.invalidArgument, "destroying itself") { () throws(XenError) in try DomainControl.destroy(.zero) }
+        t.expectError(.invalidArgument, "pausing itself") { () throws(XenError) in
+            try DomainControl.pause(.zero)
+        }
+        t.expectError(.invalidArgument, "destroying itself") { () throws(XenError) in
+            try DomainControl.destroy(.zero)
+        }
     }
     suite.test("operations_on_nobody") { t throws(XenError) in
         let nobody = DomainID(rawValue: 1234)

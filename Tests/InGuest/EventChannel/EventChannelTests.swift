@@ -26,7 +26,9 @@ public func guestMain() {
         let status = try first.status()
         t.expectEqual(status.state, EventChannelState.unbound, "state")
         t.expectEqual(status.vcpu, 0, "vCPU")
-        if let own = Platform.domainID { t.expect(status.remoteDomain == own, "remote is \(status.remoteDomain)") }
+        if let own = Platform.domainID {
+            t.expect(status.remoteDomain == own, "remote is \(status.remoteDomain)")
+        }
         t.expectError(.noSuchDomain, "a port of a domain that is not there") { () throws(XenError) in
             _ = try EventChannel.allocateUnboundPort(of: nobody, for: .caller)
         }
@@ -114,7 +116,8 @@ public func guestMain() {
         t.expectError(.invalidArgument, "a global virq on vCPU 1") { () throws(XenError) in
             _ = try EventChannel.bindVirtualInterrupt(VirtualInterrupt.memoryEvent, vcpu: 1)
         }
-        t.expectError(.invalidArgument, "sending to a virq's port") { () throws(XenError) in try timer.send() }
+        t.expectError(.invalidArgument, "sending to a virq's port") { () throws(XenError) in try timer.send()
+        }
         try timer.close()
         let again = try OwnedPort(virtualInterrupt: VirtualInterrupt.timer)
         try again.close()
@@ -131,7 +134,8 @@ public func guestMain() {
             _ = try EventChannel.bindPhysicalInterrupt(0xFFFF_FFFF)
             t.expect(false, "pirq 0xffffffff was bound")
         } catch {
-            t.expect(error == .invalidArgument || error == .notImplemented, "EVTCHNOP_bind_pirq gave \(error)")
+            t.expect(
+                error == .invalidArgument || error == .notImplemented, "EVTCHNOP_bind_pirq gave \(error)")
         }
     }
     suite.test("send_refusals") { t throws(XenError) in
@@ -145,7 +149,9 @@ public func guestMain() {
         try port.send()
         let number = port.port
         try port.close()
-        t.expectError(.invalidArgument, "a closed port") { () throws(XenError) in try EventChannel.send(number) }
+        t.expectError(.invalidArgument, "a closed port") { () throws(XenError) in
+            try EventChannel.send(number)
+        }
     }
     suite.test("status_refusals") { t throws(XenError) in
         t.expectError(.noSuchDomain, "a domain that is not there") { () throws(XenError) in
@@ -155,7 +161,8 @@ public func guestMain() {
             _ = try EventChannel.status(of: huge)
         }
         t.expectEqual(
-            try EventChannel.status(of: EventPort(rawValue: 0)).state, EventChannelState.closed, "state of port 0")
+            try EventChannel.status(of: EventPort(rawValue: 0)).state, EventChannelState.closed,
+            "state of port 0")
     }
     suite.test("bind_vcpu") { t throws(XenError) in
         let port = try OwnedPort(unboundFor: .caller)
@@ -307,5 +314,6 @@ public func guestMain() {
         let again = try OwnedPort(virtualInterrupt: VirtualInterrupt.timer)
         try again.close()
     }
+    suite.runAgainAsDomU()
     suite.finish()
 }

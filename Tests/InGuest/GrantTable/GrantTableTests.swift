@@ -11,7 +11,7 @@ public func guestMain() {
     let me = Platform.domainID ?? .zero
     let nobody = DomainID(rawValue: 1234)
     // The reference lets a domain map its own grants, and then takes the page away from where it was.
-    let mapsItself = BootInformation.current.isInitialDomain
+    let mapsItself = BootInformation.current.isInitialDomain || TestSuite.isChild
     let reading = GrantEntryFlag.reading
     let writing = GrantEntryFlag.writing
 
@@ -31,11 +31,15 @@ public func guestMain() {
         t.expectError(.noSuchDomain, "a domain that is not there") { () throws(XenError) in
             _ = try GrantTable.version(of: nobody)
         }
-        t.expectError(.invalidArgument, "version 3") { () throws(XenError) in _ = try GrantTable.setVersion(3) }
-        t.expectError(.invalidArgument, "version 0") { () throws(XenError) in _ = try GrantTable.setVersion(0) }
+        t.expectError(.invalidArgument, "version 3") { () throws(XenError) in _ = try GrantTable.setVersion(3)
+        }
+        t.expectError(.invalidArgument, "version 0") { () throws(XenError) in _ = try GrantTable.setVersion(0)
+        }
         t.expectEqual(try GrantTable.setVersion(1), 1, "version after asking for 1")
         if BootInformation.current.isInitialDomain {
-            t.expectError(.notImplemented, "version 2") { () throws(XenError) in _ = try GrantTable.setVersion(2) }
+            t.expectError(.notImplemented, "version 2") { () throws(XenError) in
+                _ = try GrantTable.setVersion(2)
+            }
         }
     }
     suite.test("table_maps") { t throws(XenError) in
@@ -68,17 +72,18 @@ public func guestMain() {
         page.memory.store(UInt64(0x1122_3344_5566_7788), at: 8)
         do throws(GrantStatus) {
             let mapping = try MappedGrant(page.reference, of: me)
-            t.expectEqual(mapping.memory.load(at: 8, as: UInt64.self), 0x1122_3344_5566_7788, "word seen through the grant")
+            t.expectEqual(
+                mapping.memory.load(at: 8, as: UInt64.self), 0x1122_3344_5566_7788,
+                "word seen through the grant")
             t.expectEqual(page.flags & (reading | writing), reading | writing, "use flags while mapped")
             mapping.memory.store(UInt64(0x99), at: 16)
             t.expectEqual(page.memory.load(at: 16, as: UInt64.self), 0x99, "word written through the grant")
             let address = mapping.memory.address
             try mapping.unmap()
             t.expectEqual(page.flags & (reading | writing), 0, "use flags after unmapping")
-            // Nothing is left at that page number: a hole reads as ones, or as a fault.
-            if let word = try? AddressSpace.probe(address) {
-                t.expect(word != page.memory.load(at: 0, as: UInt64.self) || word == UInt64.max, "the page is still there")
-            }
+            // Nothing is left at that page number, whatever a hole reads as.
+            page.memory.store(UInt64(0x7711_7711_7711_7711), at: 0)
+            t.expect((try? AddressSpace.probe(address)) != 0x7711_7711_7711_7711, "the page is still there")
         } catch {
             t.expect(false, "status \(error.rawValue)")
         }
@@ -103,7 +108,8 @@ public func guestMain() {
         guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me, readOnly: true)
         page.memory.store(UInt64(77), at: 0)
-        t.expectStatus(GrantStatusCode.generalError, "a writable mapping of a read-only grant") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.generalError, "a writable mapping of a read-only grant") {
+            () throws(GrantStatus) in
             let mapping = try MappedGrant(page.reference, of: me)
             try mapping.unmap()
         }
@@ -113,9 +119,8 @@ public func guestMain() {
             t.expectEqual(mapping.memory.load(at: 0, as: UInt64.self), 77, "word read")
             t.expectEqual(page.flags & (reading | writing), reading, "use flags")
             let address = mapping.memory.address
-            t.expectFault(.generalProtection, "a store to a read-only mapping") { () throws(Fault) in
-                try AddressSpace.poke(address, 78)
-            }
+            // The reference drops the store; a fault would do as well.
+            try? AddressSpace.poke(address, 78)
             t.expectEqual(page.memory.load(at: 0, as: UInt64.self), 77, "the word after the store")
             try mapping.unmap()
         } catch {
@@ -130,7 +135,8 @@ public func guestMain() {
             t.expect(!GrantTable.revoke(page.reference), "revoke must fail while mapped")
             try mapping.unmap()
             t.expect(GrantTable.revoke(page.reference), "revoke works after unmapping")
-            t.expectStatus(GrantStatusCode.generalError, "mapping a revoked grant") { () throws(GrantStatus) in
+            t.expectStatus(GrantStatusCode.generalError, "mapping a revoked grant") {
+                () throws(GrantStatus) in
                 _ = try MappedGrant(page.reference, of: me)
             }
         } catch {
@@ -141,7 +147,8 @@ public func guestMain() {
         let page = try GrantedPage(to: me)
         guard let hole = UnusedFrames.take() else { throw .noMemory }
         let address = hole.address.rawValue
-        t.expectStatus(GrantStatusCode.badReference, "neither host nor device map") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.badReference, "neither host nor device map") {
+            () throws(GrantStatus) in
             _ = try GrantTable.map(page.reference, of: me, at: address, flags: GrantMapFlag.readOnly)
         }
         t.expectStatus(GrantStatusCode.generalError, "a device map") { () throws(GrantStatus) in
@@ -150,7 +157,8 @@ public func guestMain() {
         }
         t.expectStatus(GrantStatusCode.generalError, "an application map") { () throws(GrantStatus) in
             _ = try GrantTable.map(
-                page.reference, of: me, at: address, flags: GrantMapFlag.hostMap | GrantMapFlag.applicationMap)
+                page.reference, of: me, at: address, flags: GrantMapFlag.hostMap | GrantMapFlag.applicationMap
+            )
         }
         t.expectStatus(GrantStatusCode.generalError, "a page table entry") { () throws(GrantStatus) in
             _ = try GrantTable.map(
@@ -159,20 +167,24 @@ public func guestMain() {
         t.expectStatus(GrantStatusCode.badDomain, "a domain that is not there") { () throws(GrantStatus) in
             _ = try GrantTable.map(page.reference, of: nobody, at: address)
         }
-        t.expectStatus(GrantStatusCode.badReference, "a reference beyond the table") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.badReference, "a reference beyond the table") {
+            () throws(GrantStatus) in
             _ = try GrantTable.map(GrantReference(rawValue: 0x7FFF_FFFF), of: me, at: address)
         }
-        t.expectStatus(GrantStatusCode.generalError, "an entry that is not in use") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.generalError, "an entry that is not in use") {
+            () throws(GrantStatus) in
             _ = try GrantTable.map(GrantReference(rawValue: 400), of: me, at: address)
         }
         let foreign = try GrantedPage(to: nobody)
-        t.expectStatus(GrantStatusCode.generalError, "an entry for another domain") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.generalError, "an entry for another domain") {
+            () throws(GrantStatus) in
             _ = try GrantTable.map(foreign.reference, of: me, at: address)
         }
         let bad = try GrantedPage(to: me)
         GrantTable.publish(
             GuestFrame(rawValue: 0xFFFF_FFF0), to: me, flags: GrantEntryFlag.permitAccess, as: bad.reference)
-        t.expectStatus(GrantStatusCode.badPage, "an entry whose frame does not exist") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.badPage, "an entry whose frame does not exist") {
+            () throws(GrantStatus) in
             _ = try GrantTable.map(bad.reference, of: me, at: address)
         }
         t.expectEqual(bad.flags & (reading | writing), 0, "use flags of that entry")
@@ -207,11 +219,14 @@ public func guestMain() {
         let source = try GrantedPage(to: me, readOnly: true)
         let target = try GrantedPage(to: me)
         guard let own = GuestPage() else { throw .noMemory }
-        for offset in stride(from: 0, to: 4096, by: 8) { source.memory.store(UInt64(offset) &* 0x9E37, at: offset) }
+        for offset in stride(from: 0, to: 4096, by: 8) {
+            source.memory.store(UInt64(offset) &* 0x9E37, at: offset)
+        }
         do throws(GrantStatus) {
             // Grant to own page.
             try GrantTable.copy(
-                from: .reference(source.reference, of: me, offset: 8), to: .frame(own.frame, offset: 100), byteCount: 64)
+                from: .reference(source.reference, of: me, offset: 8), to: .frame(own.frame, offset: 100),
+                byteCount: 64)
             t.expectEqual(own.memory.load(at: 100, as: UInt64.self), 8 * 0x9E37, "first word copied")
             t.expectEqual(own.memory.load(at: 156, as: UInt64.self), 64 * 0x9E37, "last word copied")
             t.expectEqual(own.memory.load(at: 92, as: UInt64.self), 0, "the word before")
@@ -224,7 +239,8 @@ public func guestMain() {
             try GrantTable.copy(
                 from: .reference(source.reference, of: me, offset: 0),
                 to: .reference(target.reference, of: me, offset: 0), byteCount: 4096)
-            t.expectEqual(target.memory.load(at: 4088, as: UInt64.self), 4088 * 0x9E37, "the last word, grant to grant")
+            t.expectEqual(
+                target.memory.load(at: 4088, as: UInt64.self), 4088 * 0x9E37, "the last word, grant to grant")
             try GrantTable.copy(
                 from: .frame(source.frame, offset: 4088), to: .frame(own.frame, offset: 0), byteCount: 8)
             t.expectEqual(own.memory.load(at: 0, as: UInt64.self), 4088 * 0x9E37, "own to own")
@@ -240,34 +256,43 @@ public func guestMain() {
         let readOnly = try GrantedPage(to: me, readOnly: true)
         guard let own = GuestPage() else { throw .noMemory }
         let mine = GrantCopyEnd.frame(own.frame, offset: 0)
-        t.expectStatus(GrantStatusCode.generalError, "a read-only grant as the target") { () throws(GrantStatus) in
-            try GrantTable.copy(from: mine, to: .reference(readOnly.reference, of: me, offset: 0), byteCount: 8)
+        t.expectStatus(GrantStatusCode.generalError, "a read-only grant as the target") {
+            () throws(GrantStatus) in
+            try GrantTable.copy(
+                from: mine, to: .reference(readOnly.reference, of: me, offset: 0), byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.badCopyArgument, "a run across the source page") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.badCopyArgument, "a run across the source page") {
+            () throws(GrantStatus) in
             try GrantTable.copy(from: .frame(own.frame, offset: 4090), to: mine, byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.badCopyArgument, "a run across the target page") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.badCopyArgument, "a run across the target page") {
+            () throws(GrantStatus) in
             try GrantTable.copy(from: mine, to: .frame(own.frame, offset: 4095), byteCount: 2)
         }
         t.expectStatus(GrantStatusCode.badCopyArgument, "5000 bytes") { () throws(GrantStatus) in
             try GrantTable.copy(from: mine, to: mine, byteCount: 5000)
         }
-        t.expectStatus(GrantStatusCode.badReference, "a reference beyond the table") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.badReference, "a reference beyond the table") {
+            () throws(GrantStatus) in
             try GrantTable.copy(
-                from: .reference(GrantReference(rawValue: 0x7FFF_FFFF), of: me, offset: 0), to: mine, byteCount: 8)
+                from: .reference(GrantReference(rawValue: 0x7FFF_FFFF), of: me, offset: 0), to: mine,
+                byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.generalError, "an entry that is not in use") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.generalError, "an entry that is not in use") {
+            () throws(GrantStatus) in
             try GrantTable.copy(
                 from: .reference(GrantReference(rawValue: 400), of: me, offset: 0), to: mine, byteCount: 8)
         }
         t.expectStatus(GrantStatusCode.badDomain, "a domain that is not there") { () throws(GrantStatus) in
-            try GrantTable.copy(from: .reference(readOnly.reference, of: nobody, offset: 0), to: mine, byteCount: 8)
+            try GrantTable.copy(
+                from: .reference(readOnly.reference, of: nobody, offset: 0), to: mine, byteCount: 8)
         }
         t.expectStatus(GrantStatusCode.badPage, "an own page that does not exist") { () throws(GrantStatus) in
             try GrantTable.copy(
                 from: .frame(GuestFrame(rawValue: 0xF_FFFF_FFF0), offset: 0), to: mine, byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.permissionDenied, "a page of a domain by its number") { () throws(GrantStatus) in
+        t.expectStatus(GrantStatusCode.permissionDenied, "a page of a domain by its number") {
+            () throws(GrantStatus) in
             try GrantTable.copy(from: .frame(own.frame, of: me, offset: 0), to: mine, byteCount: 8)
         }
         t.expectEqual(readOnly.flags & (reading | writing), 0, "use flags afterwards")
@@ -287,7 +312,8 @@ public func guestMain() {
             view[.status] = 99
         }
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.grantTable, UInt64(GrantTableOperation.copy), page.memory.address, 3),
+            Hypercall.invoke(
+                HypercallNumber.grantTable, UInt64(GrantTableOperation.copy), page.memory.address, 3),
             0, "a batch of three")
         func status(_ index: Int) -> Int16 {
             page.memory.view(GrantCopyLayout.self, at: index * GrantCopyLayout.byteCount)[.status]
@@ -305,13 +331,15 @@ public func guestMain() {
         }
         for operation: UInt64 in [0, 1, 5, 6, 8, 10] {
             t.expectReturn(
-                Hypercall.invoke(HypercallNumber.grantTable, operation, AddressSpace.testArea, 1), .badAddress,
+                Hypercall.invoke(HypercallNumber.grantTable, operation, AddressSpace.testArea, 1),
+                .badAddress,
                 "grant_table_op \(operation) on unmapped memory")
         }
         t.expectReturn(
             Hypercall.invoke(HypercallNumber.grantTable, 5, AddressSpace.testArea, 0), 0, "no copies at all")
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.grantTable, 5, AddressSpace.testArea, 0x8000_0000), .invalidArgument,
+            Hypercall.invoke(HypercallNumber.grantTable, 5, AddressSpace.testArea, 0x8000_0000),
+            .invalidArgument,
             "a negative count")
     }
     suite.test("many_mappings") { t throws(XenError) in
@@ -323,7 +351,9 @@ public func guestMain() {
         do throws(GrantStatus) {
             for index in 0..<200 {
                 handles.append(
-                    try GrantTable.map(page.reference, of: me, at: first.address.rawValue + UInt64(index) * 4096).handle)
+                    try GrantTable.map(
+                        page.reference, of: me, at: first.address.rawValue + UInt64(index) * 4096
+                    ).handle)
             }
             let last = MappedPage(unsafeAddress: first.address.rawValue + 199 * 4096)
             t.expectEqual(last.load(at: 0, as: UInt64.self), 5, "a word through the last mapping")
@@ -335,5 +365,6 @@ public func guestMain() {
         }
         t.expectEqual(page.flags & (reading | writing), 0, "use flags at the end")
     }
+    suite.runAgainAsDomU()
     suite.finish()
 }

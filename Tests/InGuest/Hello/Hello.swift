@@ -8,7 +8,8 @@ public func guestMain() {
     let boot = BootInformation.current
     Console.print("Hello from a Swift guest; command line \"\(boot.commandLine)\"")
     guard let number = try? Version.number() else { panic("xen_version failed") }
-    Console.print("hypervisor ABI version \(number >> 16).\(number & 0xFFFF), \(boot.regionCount) memory regions")
+    Console.print(
+        "hypervisor ABI version \(number >> 16).\(number & 0xFFFF), \(boot.regionCount) memory regions")
     Console.print("TEST hello PASS")
     Console.print("Test result: SUCCESS")
     shutDown()

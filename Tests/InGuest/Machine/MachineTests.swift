@@ -53,7 +53,9 @@ public func guestMain() {
             let efer = try Processor.readMSR(0xC000_0080)
             t.expectEqual(efer & 0xD00, 0xD00, "long mode and no-execute in EFER")
             t.expectEqual(efer & 0x1000, 0, "SVME in EFER")
-            for number: UInt32 in [0xC000_0081, 0xC000_0082, 0xC000_0083, 0xC000_0100, 0xC000_0101, 0xC000_0102] {
+            for number: UInt32 in [
+                0xC000_0081, 0xC000_0082, 0xC000_0083, 0xC000_0100, 0xC000_0101, 0xC000_0102,
+            ] {
                 let old = try Processor.readMSR(number)
                 try Processor.writeMSR(number, 0x1234_5000)
                 t.expectEqual(try Processor.readMSR(number), 0x1234_5000, "MSR \(hex: number) after a write")
@@ -83,7 +85,7 @@ public func guestMain() {
     }
     suite.test("unclaimed_ports_read_as_ones") { t throws(XenError) in
         // None of these has a device on the emulated machine, whoever owns the ports.
-        for port: UInt16 in [0x0E9 + 2, 0x2F0, 0x5F0, 0xA00, 0xD00] {
+        for port: UInt16 in [0x2F0, 0x5F0, 0xA00, 0xD00] {
             t.expectEqual(Processor.in8(port), 0xFF, "byte of port \(hex: port)")
             t.expectEqual(Processor.in16(port), 0xFFFF, "word of port \(hex: port)")
             t.expectEqual(Processor.in32(port), 0xFFFF_FFFF, "double word of port \(hex: port)")
@@ -205,5 +207,6 @@ public func guestMain() {
             t.skip("no x2APIC")
         }
     }
+    suite.runAgainAsDomU()
     suite.finish()
 }

@@ -27,12 +27,15 @@ public func guestMain() {
             for second in 0..<first {
                 let a = boot.region(first)
                 let b = boot.region(second)
-                t.expect(a.end <= b.start || b.end <= a.start, "regions at \(hex: a.start) and \(hex: b.start) overlap")
+                t.expect(
+                    a.end <= b.start || b.end <= a.start,
+                    "regions at \(hex: a.start) and \(hex: b.start) overlap")
             }
         }
-        t.expect(ramPages >= 1024, "\(ramPages) pages of RAM")
+        t.expect(ramPages >= 256, "\(ramPages) pages of RAM")
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.memory, UInt64(MemoryOperation.memoryMap), AddressSpace.testArea),
+            Hypercall.invoke(
+                HypercallNumber.memory, UInt64(MemoryOperation.memoryMap), AddressSpace.testArea),
             .badAddress, "XENMEM_memory_map on unmapped memory")
     }
     suite.test("memory_map_into_a_small_buffer") { t throws(XenError) in
@@ -42,7 +45,8 @@ public func guestMain() {
         block[.entryCount] = 1
         block[.buffer] = page.memory.address
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.memory, MemoryOperation.memoryMap, &block), 0, "room for one entry")
+            Hypercall.invoke(HypercallNumber.memory, MemoryOperation.memoryMap, &block), 0,
+            "room for one entry")
         t.expectEqual(block[.entryCount], 1, "entries written")
         t.expectEqual(page.memory.load(at: 20, as: UInt64.self), UInt64.max, "the bytes behind it")
     }
@@ -92,17 +96,20 @@ public func guestMain() {
         guard let page = GuestPage() else { throw .noMemory }
         page.memory.store(page.frame.rawValue, at: 0)
         t.expectReturn(
-            Memory.changeReservation(MemoryOperation.populatePhysmap, extents: page.memory.address, count: 0), 0,
+            Memory.changeReservation(MemoryOperation.populatePhysmap, extents: page.memory.address, count: 0),
+            0,
             "no extents")
         t.expectReturn(
             Memory.changeReservation(
                 MemoryOperation.populatePhysmap, extents: page.memory.address, count: 1, order: 60), 0,
             "order 60")
         t.expectReturn(
-            Memory.changeReservation(MemoryOperation.populatePhysmap, extents: AddressSpace.testArea, count: 1), 0,
+            Memory.changeReservation(
+                MemoryOperation.populatePhysmap, extents: AddressSpace.testArea, count: 1), 0,
             "a list that is not there")
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.memory, UInt64(MemoryOperation.populatePhysmap), AddressSpace.testArea),
+            Hypercall.invoke(
+                HypercallNumber.memory, UInt64(MemoryOperation.populatePhysmap), AddressSpace.testArea),
             0, "a block that is not there: no extents done")
     }
     suite.test("shared_info") { t throws(XenError) in
@@ -131,7 +138,8 @@ public func guestMain() {
         let frame = page.forget()
         try Memory.addToPhysmap(space: PhysmapSpace.sharedInfo, index: 0, at: frame)
         t.expect(
-            memory.sharedView(VCPUInfoLayout.self).load(.timeTSCToSystemMultiplier) != 0, "a clock in the shared page")
+            memory.sharedView(VCPUInfoLayout.self).load(.timeTSCToSystemMultiplier) != 0,
+            "a clock in the shared page")
     }
     suite.test("add_to_physmap_refusals") { t throws(XenError) in
         guard let frame = UnusedFrames.take() else { throw .noMemory }
@@ -142,7 +150,8 @@ public func guestMain() {
             try Memory.addToPhysmap(space: PhysmapSpace.foreignGuestFrame, index: 0, at: frame)
         }
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.memory, UInt64(MemoryOperation.addToPhysmap), AddressSpace.testArea),
+            Hypercall.invoke(
+                HypercallNumber.memory, UInt64(MemoryOperation.addToPhysmap), AddressSpace.testArea),
             .badAddress, "a block that is not there")
     }
     suite.test("remove_from_physmap_refusals") { t throws(XenError) in
@@ -161,21 +170,27 @@ public func guestMain() {
         }
     }
     suite.test("a_hole_reads_as_ones") { t throws(XenError) in
+        guard !BootInformation.current.isInitialDomain else {
+            return t.skip("domain 0 sees the machine there")
+        }
         guard let frame = UnusedFrames.take() else { throw .noMemory }
         do throws(Fault) {
             t.expectEqual(try AddressSpace.probe(frame.address.rawValue), UInt64.max, "a word of a hole")
             try AddressSpace.poke(frame.address.rawValue, 1)
-            t.expectEqual(try AddressSpace.probe(frame.address.rawValue), UInt64.max, "the word after a store")
+            t.expectEqual(
+                try AddressSpace.probe(frame.address.rawValue), UInt64.max, "the word after a store")
         } catch {
             t.expect(false, "a hole raises \(error.vector)")
         }
     }
     suite.test("not_for_pvh") { t throws(XenError) in
         t.expectReturn(
-            Hypercall.invoke(HypercallNumber.memory, UInt64(MemoryOperation.machinePhysicalMapping), AddressSpace.testArea),
+            Hypercall.invoke(
+                HypercallNumber.memory, UInt64(MemoryOperation.machinePhysicalMapping), AddressSpace.testArea),
             .notImplemented, "machphys_mapping")
         t.expectReturn(
             Hypercall.invoke(HypercallNumber.memory, 63, 0), .notImplemented, "memory_op 63")
     }
+    suite.runAgainAsDomU()
     suite.finish()
 }

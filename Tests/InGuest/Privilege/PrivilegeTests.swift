@@ -10,7 +10,8 @@ public func guestMain() {
 
     suite.test("ring_3_is_refused") { t throws(XenError) in
         for number in [
-            HypercallNumber.version, HypercallNumber.scheduler, HypercallNumber.eventChannel, HypercallNumber.memory,
+            HypercallNumber.version, HypercallNumber.scheduler, HypercallNumber.eventChannel,
+            HypercallNumber.memory,
             HypercallNumber.domctl, 200,
         ] {
             do throws(Fault) {
@@ -28,7 +29,8 @@ public func guestMain() {
     }
     suite.test("calls_that_are_not_for_pvh") { t throws(XenError) in
         for number: UInt32 in [
-            0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 14, 16, 19, 22, 23, 25, 28, 30, 31, 38, 39, 43, 44, 45, 46, 47, 48, 50,
+            0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 14, 16, 19, 22, 23, 25, 28, 30, 31, 38, 39, 43, 44, 45, 46, 47,
+            48, 50,
             51, 52, 53, 54, 55, 56, 57, 63, 64, 100, 127, 128, 1000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF,
         ] {
             t.expectReturn(Hypercall.invoke(number, 0, 0, 0), .notImplemented, "hypercall \(number)")
@@ -43,7 +45,8 @@ public func guestMain() {
         }
     }
     suite.test("undefined_instruction_reaches_the_guest") { t throws(XenError) in
-        t.expectFault(.undefinedInstruction, "ud2") { () throws(Fault) in try Processor.undefinedInstruction() }
+        t.expectFault(.undefinedInstruction, "ud2") { () throws(Fault) in try Processor.undefinedInstruction()
+        }
     }
     suite.test("page_fault_reaches_the_guest") { t throws(XenError) in
         t.expectFault(.pageFault, "a load from unmapped memory") { () throws(Fault) in
@@ -55,8 +58,11 @@ public func guestMain() {
     }
     suite.test("domctl_is_for_domain_0") { t throws(XenError) in
         guard !BootInformation.current.isInitialDomain else { return t.skip("this is domain 0") }
-        t.expectError(.notPermitted, "getdomaininfo") { () throws(XenError) in _ = try DomainControl.info(.zero) }
-        t.expectError(.notPermitted, "physinfo") { () throws(XenError) in _ = try SystemControl.physicalInfo() }
+        t.expectError(.notPermitted, "getdomaininfo") { () throws(XenError) in
+            _ = try DomainControl.info(.zero)
+        }
+        t.expectError(.notPermitted, "physinfo") { () throws(XenError) in _ = try SystemControl.physicalInfo()
+        }
         t.expectError(.notPermitted, "createdomain") { () throws(XenError) in
             _ = try DomainControl.create(vcpuCount: 1)
         }
@@ -64,5 +70,6 @@ public func guestMain() {
             try PlatformControl.setTime(seconds: 1, nanoseconds: 0, systemTime: 0)
         }
     }
+    suite.runAgainAsDomU()
     suite.finish()
 }

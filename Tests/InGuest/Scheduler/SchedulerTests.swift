@@ -47,7 +47,8 @@ public func guestMain() {
     }
     suite.test("poll_refuses_bad_arguments") { t throws(XenError) in
         t.expectReturn(
-            Scheduler.poll(portsAt: AddressSpace.testArea, count: 129, until: 1), .invalidArgument, "129 ports")
+            Scheduler.poll(portsAt: AddressSpace.testArea, count: 129, until: 1), .invalidArgument,
+            "129 ports")
         t.expectReturn(
             Scheduler.poll(portsAt: AddressSpace.testArea, count: 4, until: 1), .badAddress, "unmapped ports")
         t.expectError(.invalidArgument, "port 131072") { () throws(XenError) in
@@ -106,5 +107,6 @@ public func guestMain() {
         t.expectReturn(Hypercall.invoke(HypercallNumber.scheduler, 8), .notImplemented, "sched_op 8")
         t.expectReturn(Hypercall.invoke(HypercallNumber.scheduler, 0xFFFF), .notImplemented, "sched_op 65535")
     }
+    suite.runAgainAsDomU()
     suite.finish()
 }

@@ -34,7 +34,8 @@ public struct ChildDomain: ~Copyable {
             for index in 0..<Int(batch) { list[index] = first + done + UInt64(index) }
             let id = self.id
             let result = Hypercall.withAddress(of: &list) {
-                Memory.changeReservation(MemoryOperation.populatePhysmap, extents: $0, count: batch, domain: id)
+                Memory.changeReservation(
+                    MemoryOperation.populatePhysmap, extents: $0, count: batch, domain: id)
             }
             if result != Int64(batch) { throw .noMemory }
             done += batch
@@ -88,7 +89,9 @@ public struct ChildDomain: ~Copyable {
         cpu[.rflags] = 2
         cpu[.dr6] = 0xFFFF_0FF0
         cpu[.dr7] = 0x400
-        for limit in [Field<HVMSaveCPULayout, UInt32>.csLimit, .dsLimit, .esLimit, .fsLimit, .gsLimit, .ssLimit] {
+        for limit in [
+            Field<HVMSaveCPULayout, UInt32>.csLimit, .dsLimit, .esLimit, .fsLimit, .gsLimit, .ssLimit,
+        ] {
             cpu[limit] = 0xFFFF_FFFF
         }
         for attributes in [Field<HVMSaveCPULayout, UInt32>.dsAttributes, .esAttributes, .ssAttributes] {
@@ -115,6 +118,62 @@ public struct ChildDomain: ~Copyable {
         try withPage(3) { $0.store(UInt64(0x4007), at: 0) }
         try withPage(4) { $0.store(UInt64(0x5007), at: 0) }
         try withPage(5) { $0.store(UInt64(0x87), at: 0) }
+    }
+    /// Pages of a domain that runs this guest's own image: low memory, start info, image and heap.
+    public static var ownImagePageCount: UInt64 {
+        lowPages + 1 + (GuestImage.end - GuestImage.start) >> 12 + heapPages
+    }
+    private static var lowPages: UInt64 { 16 }
+    private static var heapPages: UInt64 { 512 }
+
+    /// Fills the domain with this guest's image as it was at entry, and sets vCPU 0 to its entry point.
+    public func loadOwnImage(commandLine: Text) throws(XenError) {
+        let first = GuestImage.start >> 12 - 1
+        let base = first << 12
+        let pageCount = 1 + (GuestImage.end - GuestImage.start) >> 12 + Self.heapPages
+        try populate(0, count: Self.lowPages)
+        try populate(first, count: pageCount)
+        var address = GuestImage.start
+        while address < GuestImage.zeroedStart {
+            try withPage(address >> 12) { target in
+                for offset in stride(from: 0, to: 4096, by: 8) {
+                    let at = address + UInt64(offset)
+                    // Data that changed since the start comes from its copy.
+                    let source =
+                        at >= GuestImage.dataStart && at < GuestImage.dataEnd
+                        ? GuestImage.initialData + (at - GuestImage.dataStart) : at
+                    if at < GuestImage.zeroedStart {
+                        target.store(
+                            MappedPage(unsafeAddress: source).load(at: 0, as: UInt64.self), at: offset)
+                    }
+                }
+            }
+            address += 4096
+        }
+        try withPage(first) { target in
+            let info = target.view(StartInfoLayout.self)
+            info[.magic] = StartInfoMagic.value
+            info[.version] = 1
+            info[.commandLine] = base + 256
+            info[.memoryMap] = base + 128
+            info[.memoryMapCount] = 2
+            let low = target.view(MemoryMapTableEntryLayout.self, at: 128)
+            low[.size] = Self.lowPages << 12
+            low[.type] = E820Type.ram
+            let high = target.view(
+                MemoryMapTableEntryLayout.self, at: 128 + MemoryMapTableEntryLayout.byteCount)
+            high[.address] = base
+            high[.size] = pageCount << 12
+            high[.type] = E820Type.ram
+            for index in 0..<commandLine.count { target.store(commandLine[index], at: 256 + index) }
+        }
+        try Memory.setMemoryMap(
+            of: id,
+            to: [
+                MemoryRegion(start: 0, byteCount: Self.lowPages << 12, type: E820Type.ram),
+                MemoryRegion(start: base, byteCount: pageCount << 12, type: E820Type.ram),
+            ])
+        try setEntry32(GuestImage.entry, rbx: base)
     }
     public func info() throws(XenError) -> DomainInfo { try DomainControl.info(id) }
     public func unpause() throws(XenError) { try DomainControl.unpause(id) }

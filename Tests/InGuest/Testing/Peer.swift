@@ -48,58 +48,17 @@ public struct Peer: ~Copyable {
     private let port: OwnedPort
     public var id: DomainID { domain.id }
     private var words: SharedView<PeerPage> { page.memory.sharedView(PeerPage.self) }
-    private static var startInfoPage: UInt64 { GuestImage.start >> 12 - 1 }
 
     /// Builds and starts the domain, and waits until it answers.
     public init() throws(XenError) {
-        let heapPages: UInt64 = 512
-        let imagePages = (GuestImage.end - GuestImage.start) >> 12
-        let domain = try ChildDomain(pageCount: imagePages + heapPages + 1)
+        let domain = try ChildDomain(pageCount: ChildDomain.ownImagePageCount)
         let page = try GrantedPage(to: domain.id)
         let port = try OwnedPort(unboundFor: domain.id)
-        try domain.populate(Self.startInfoPage, count: imagePages + heapPages + 1)
-        try Self.load(domain, pageCount: imagePages + heapPages, page.reference, port.port)
-        try domain.setEntry32(GuestImage.entry, rbx: Self.startInfoPage << 12)
+        try domain.loadOwnImage(commandLine: "peer \(page.reference.rawValue) \(port.port)")
         try domain.unpause()
         self.domain = domain
         self.page = page
         self.port = port
-    }
-
-    private static func load(
-        _ domain: borrowing ChildDomain, pageCount: UInt64, _ reference: GrantReference, _ port: EventPort
-    ) throws(XenError) {
-        var address = GuestImage.start
-        while address < GuestImage.zeroedStart {
-            try domain.withPage(address >> 12) { target in
-                for offset in stride(from: 0, to: 4096, by: 8) {
-                    let at = address + UInt64(offset)
-                    // Data that changed since the start comes from its copy.
-                    let source =
-                        at >= GuestImage.dataStart && at < GuestImage.dataEnd
-                        ? GuestImage.initialData + (at - GuestImage.dataStart) : at
-                    if at < GuestImage.zeroedStart {
-                        target.store(MappedPage(unsafeAddress: source).load(at: 0, as: UInt64.self), at: offset)
-                    }
-                }
-            }
-            address += 4096
-        }
-        let base = startInfoPage << 12
-        try domain.withPage(startInfoPage) { target in
-            let info = target.view(StartInfoLayout.self)
-            info[.magic] = StartInfoMagic.value
-            info[.version] = 1
-            info[.commandLine] = base + 256
-            info[.memoryMap] = base + 128
-            info[.memoryMapCount] = 1
-            let region = target.view(MemoryMapTableEntryLayout.self, at: 128)
-            region[.address] = base
-            region[.size] = (pageCount + 1) << 12
-            region[.type] = E820Type.ram
-            let line: Text = "peer \(reference.rawValue) \(port)"
-            for index in 0..<line.count { target.store(line[index], at: 256 + index) }
-        }
     }
 
     /// Asks the peer for something and waits for the answer, at most five seconds; nil after that.
@@ -150,7 +109,9 @@ extension Peer {
     }
 
     private static func serve(_ reference: GrantReference, _ remote: EventPort) throws(XenError) {
-        guard let mapped = try? MappedGrant(reference, of: .zero) else { panic("peer: cannot map the shared page") }
+        guard let mapped = try? MappedGrant(reference, of: .zero) else {
+            panic("peer: cannot map the shared page")
+        }
         try Events.start()
         try GrantTable.start()
         let words = mapped.memory.sharedView(PeerPage.self)
@@ -181,15 +142,18 @@ extension Peer {
                 let frame = page.forget()
                 GrantTable.publish(
                     frame, to: .zero,
-                    flags: GrantEntryFlag.permitAccess | (argument == 1 ? GrantEntryFlag.readOnly : 0), as: entry)
+                    flags: GrantEntryFlag.permitAccess | (argument == 1 ? GrantEntryFlag.readOnly : 0),
+                    as: entry)
                 pages.append(entry)
                 frames.append(frame)
                 result = UInt64(entry.rawValue)
             case .revoke:
-                result = GrantTable.revoke(GrantReference(rawValue: UInt32(truncatingIfNeeded: argument))) ? 1 : 0
+                result =
+                    GrantTable.revoke(GrantReference(rawValue: UInt32(truncatingIfNeeded: argument))) ? 1 : 0
             case .readGranted:
                 for index in 0..<pages.count where UInt64(pages[index].rawValue) == argument {
-                    result = MappedPage(unsafeAddress: frames[index].address.rawValue).load(at: 0, as: UInt64.self)
+                    result = MappedPage(unsafeAddress: frames[index].address.rawValue).load(
+                        at: 0, as: UInt64.self)
                 }
             case .echo:
                 let echo = try EventChannel.allocateUnboundPort(for: .zero)

@@ -85,7 +85,9 @@ public struct Test: ~Copyable {
             try body()
             note(.failure, "line \(line): \(what) did not fault")
         } catch {
-            if error != wanted { note(.failure, "line \(line): \(what) raised \(error.vector), not \(wanted.vector)") }
+            if error != wanted {
+                note(.failure, "line \(line): \(what) raised \(error.vector), not \(wanted.vector)")
+            }
         }
     }
     /// Something the test needs is not there, through no fault of the hypervisor.
@@ -97,11 +99,29 @@ public struct Test: ~Copyable {
 /// The tests of one guest, in order, and their worst result.
 public struct TestSuite: ~Copyable {
     private var worst = TestResult.success
-    private let name: StaticString
+    private let name: Text
+    /// Whether this guest was started by itself as a DomU; see `runAgainAsDomU`.
+    public static var isChild: Bool { BootInformation.current.commandLine.starts(with: "child") }
 
     public init(_ name: StaticString) {
-        self.name = name
-        Console.print("SUITE \(name)")
+        self.name = Self.isChild ? "domu.\(name)" : "\(name)"
+        Console.print("SUITE \(self.name)")
+    }
+    /// In domain 0: starts a DomU with two vCPUs from this same image, which runs the same tests and prints its own
+    /// lines, and waits for its end. Elsewhere does nothing.
+    public mutating func runAgainAsDomU() {
+        guard BootInformation.current.isInitialDomain else { return }
+        test("ends_well_as_a_domu") { t throws(XenError) in
+            try Events.start()
+            let child = try ChildDomain(vcpuCount: 2, pageCount: ChildDomain.ownImagePageCount)
+            try child.loadOwnImage(commandLine: "child")
+            try child.unpause()
+            guard let reason = try child.waitForShutdown(nanoseconds: 60_000_000_000) else {
+                return t.expect(false, "it does not end")
+            }
+            t.expectEqual(reason, ShutdownReason.powerOff, "reason")
+            try child.destroy()
+        }
     }
     /// Runs one test and prints its line. An error that `body` lets through is a failure.
     public mutating func test(_ name: StaticString, _ body: (inout Test) throws(XenError) -> Void) {
@@ -126,6 +146,7 @@ public struct TestSuite: ~Copyable {
         case .error: Console.print("Test result: ERROR")
         case .failure: Console.print("Test result: FAILURE")
         }
-        shutDown()
+        // A child's parent reads the result from the reason.
+        shutDown(Self.isChild && worst > .skip ? ShutdownReason.reboot : ShutdownReason.powerOff)
     }
 }

@@ -18,7 +18,8 @@ public func guestMain() {
         _ = try Version.text(VersionOperation.extraVersion, byteCount: VersionTextSize.extraVersion)
         let capabilities = try Version.text(
             VersionOperation.capabilities, byteCount: VersionTextSize.capabilities)
-        t.expect(capabilities.contains("hvm-3.0-x86_64"), "capabilities \"\(capabilities)\" lack hvm-3.0-x86_64")
+        t.expect(
+            capabilities.contains("hvm-3.0-x86_64"), "capabilities \"\(capabilities)\" lack hvm-3.0-x86_64")
         _ = try Version.text(VersionOperation.changeset, byteCount: VersionTextSize.changeset)
         _ = try Version.text(VersionOperation.compileInfo, byteCount: CompileInfoLayout.byteCount)
         _ = try Version.text(VersionOperation.commandLine, byteCount: VersionTextSize.commandLine)
@@ -26,7 +27,8 @@ public func guestMain() {
     suite.test("features") { t throws(XenError) in
         let features = try Version.features()
         func has(_ bit: UInt32) -> Bool { features & 1 << bit != 0 }
-        t.expect(has(FeatureBit.autoTranslatedPhysmap), "auto_translated_physmap is missing in \(hex: features)")
+        t.expect(
+            has(FeatureBit.autoTranslatedPhysmap), "auto_translated_physmap is missing in \(hex: features)")
         t.expect(has(FeatureBit.callbackVector), "hvm_callback_vector is missing in \(hex: features)")
         t.expect(has(FeatureBit.safePVClock), "hvm_safe_pvclock is missing in \(hex: features)")
         t.expect(!has(FeatureBit.physicalInterrupts), "hvm_pirqs is set in \(hex: features)")
@@ -36,7 +38,8 @@ public func guestMain() {
         t.expect(
             has(FeatureBit.domain0) == BootInformation.current.isInitialDomain,
             "the dom0 bit in \(hex: features) disagrees with start info")
-        t.expectError(.invalidArgument, "feature word 1") { () throws(XenError) in _ = try Version.features(1) }
+        t.expectError(.invalidArgument, "feature word 1") { () throws(XenError) in _ = try Version.features(1)
+        }
     }
     suite.test("page_size_takes_no_argument") { t throws(XenError) in
         t.expectEqual(try Version.pageByteCount(), 4096, "XENVER_pagesize")
@@ -56,8 +59,10 @@ public func guestMain() {
         guard let page = GuestPage() else { throw .noMemory }
         page.memory.fill(0xA5)
         try Hypercall.check(
-            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.guestHandle), page.memory.address))
-        t.expectEqual(page.memory.load(at: 16, as: UInt64.self), 0xA5A5_A5A5_A5A5_A5A5, "the bytes after the handle")
+            Hypercall.invoke(
+                HypercallNumber.version, UInt64(VersionOperation.guestHandle), page.memory.address))
+        t.expectEqual(
+            page.memory.load(at: 16, as: UInt64.self), 0xA5A5_A5A5_A5A5_A5A5, "the bytes after the handle")
     }
     suite.test("unknown_operation") { t throws(XenError) in
         guard let page = GuestPage() else { throw .noMemory }
@@ -74,7 +79,8 @@ public func guestMain() {
             VersionOperation.guestHandle, VersionOperation.commandLine,
         ] {
             t.expectReturn(
-                Hypercall.invoke(HypercallNumber.version, UInt64(operation), AddressSpace.testArea), .badAddress,
+                Hypercall.invoke(HypercallNumber.version, UInt64(operation), AddressSpace.testArea),
+                .badAddress,
                 "xen_version \(operation) to unmapped memory")
         }
     }
@@ -101,7 +107,8 @@ public func guestMain() {
             t.expect(false, "writing the hypercall page MSR raised \(error.vector)")
             return
         }
-        t.expectEqual(page.memory.load(at: 17 * 32, as: UInt8.self), 0xB8, "first byte of slot 17 (mov to eax)")
+        t.expectEqual(
+            page.memory.load(at: 17 * 32, as: UInt8.self), 0xB8, "first byte of slot 17 (mov to eax)")
         t.expectEqual(page.memory.load(at: 17 * 32 + 1, as: UInt32.self), 17, "number in slot 17")
         t.expectEqual(page.memory.load(at: 17 * 32 + 8, as: UInt8.self), 0xC3, "return in slot 17")
         t.expectEqual(page.memory.load(at: 23 * 32, as: UInt16.self), 0x0B0F, "slot 23 (iret) as ud2")
@@ -128,7 +135,9 @@ public func guestMain() {
         t.expectReturn(
             Hypercall.invoke(HypercallNumber.multicall, AddressSpace.testArea, 1), .badAddress,
             "a batch in unmapped memory")
-        t.expectReturn(Hypercall.invoke(HypercallNumber.multicall, AddressSpace.testArea, 0), 0, "an empty batch")
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.multicall, AddressSpace.testArea, 0), 0, "an empty batch")
     }
+    suite.runAgainAsDomU()
     suite.finish()
 }
