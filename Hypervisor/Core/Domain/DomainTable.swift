@@ -3,6 +3,9 @@ import SharedMemory
 import XenABI
 
 /// All domains, by number. Guarded by the hypervisor lock.
+///
+/// The look-ups say `mutating` though they change nothing: the compiler copies the whole array of slots to read an element
+/// of a borrowed table, and reads it in place through a mutable one.
 public struct DomainTable: ~Copyable {
     public static var capacity: Int { 512 }
     /// Slots in order of `DomainID`: kept sorted, so that "the next domain from N on" is a search.
@@ -12,7 +15,7 @@ public struct DomainTable: ~Copyable {
     public var nextID: UInt16 = 1
     public init() {}
 
-    private func firstIndex(atOrAbove id: UInt16) -> Int {
+    private mutating func firstIndex(atOrAbove id: UInt16) -> Int {
         var low = 0
         var high = count
         while low < high {
@@ -22,17 +25,19 @@ public struct DomainTable: ~Copyable {
         return low
     }
     /// The domain with this number, dying ones included.
-    public func find(_ id: DomainID) -> Ref<Domain>? {
+    public mutating func find(_ id: DomainID) -> Ref<Domain>? {
         let index = firstIndex(atOrAbove: id.rawValue)
         guard index < count, let domain = slots[index], domain.id == id else { return nil }
         return domain
     }
     /// The existing domain with the lowest number at or above `id`.
-    public func next(from id: UInt16) -> Ref<Domain>? {
+    public mutating func next(from id: UInt16) -> Ref<Domain>? {
         let index = firstIndex(atOrAbove: id)
         return index < count ? slots[index] : nil
     }
-    public subscript(index: Int) -> Ref<Domain>? { index >= 0 && index < count ? slots[index] : nil }
+    public subscript(index: Int) -> Ref<Domain>? {
+        mutating get { index >= 0 && index < count ? slots[index] : nil }
+    }
 
     /// Adds a domain. Throws `noSpace` when the table is full, `exists` if the number is taken.
     public mutating func insert(_ domain: Ref<Domain>) throws(XenError) {

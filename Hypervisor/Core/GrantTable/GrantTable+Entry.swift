@@ -47,12 +47,15 @@ extension Ref<Domain> {
         entry.clearBits(
             readers != 0 ? GrantEntryFlag.writing : GrantEntryFlag.writing | GrantEntryFlag.reading, at: .flags)
     }
+    /// Ends the use of a grant by a copy.
+    func returnGrant(_ reference: UInt32) {
+        if let entry = grantEntry(reference) { unmark(reference, entry) }
+    }
     /// Takes a grant of this domain for `user`: checks it, marks the entry in use and returns the frame. `unmark` gives it
     /// back, unless a mapping is recorded meanwhile.
     ///
     /// Throws `badReference` beyond the table, `generalError` as `mark` does or if another domain has it mapped, `badPage`
     /// if the entry names no page of the granter's RAM.
-    @inline(__always)
     func takeGrant(
         _ reference: UInt32, for user: DomainID, writing: Bool, forMapping: Bool
     ) throws(GrantStatus) -> MachineFrame {
@@ -79,7 +82,6 @@ extension Ref<Domain> {
         return frame
     }
     /// The machine frame of a page of this domain's own RAM.
-    @inline(__always)
     func ownRAM(_ gfn: GuestFrame, writing: Bool) -> MachineFrame? {
         guard let mapping = state.physmap.lookup(gfn), mapping.type == .ram, !writing || mapping.isWritable,
             mapping.frame.rawValue < hypervisor.state.memory.frameCount

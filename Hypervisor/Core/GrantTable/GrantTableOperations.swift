@@ -52,47 +52,42 @@ extension Ref<VirtualCPU> {
         continueHypercall(HypercallNumber.grantTable, UInt64(command), next, UInt64(left))
         return true
     }
-    /// Copies one block in and says in which frame it lies, if one page holds it and the guest may write there.
+    /// The view of a block in guest memory, translated for writing. Nil if it crosses a page or is not aligned as C does:
+    /// such a block is copied in and out.
     @inline(__always)
-    private func take<Layout: ABILayout>(
-        _ block: inout ArgumentBlock<Layout>, at address: UInt64
-    ) throws(XenError) -> MachineFrame? {
+    private func view<Layout: ABILayout>(
+        _ layout: Layout.Type, at address: UInt64
+    ) throws(XenError) -> SharedView<Layout>? {
         let offset = Int(truncatingIfNeeded: address & 0xfff)
-        guard offset &+ Layout.byteCount <= pageSize else {
-            try copyIn(&block, byteCount: Layout.byteCount, at: address)
-            return nil
-        }
+        guard offset &+ Layout.byteCount <= pageSize, offset & 7 == 0 else { return nil }
         guard let frame = translate(linear: address, forWriting: true) else { throw .badAddress }
-        block.fill(
-            at: 0, count: Layout.byteCount, from: hypervisor.state.memory, frame: frame, frameOffset: offset)
-        return frame
+        return hypervisor.state.memory.sharedView(layout, in: frame, at: offset)
     }
 
     private func copyGrants(_ array: UInt64, _ count: UInt32) throws(XenError) -> Int64 {
         let domain = domain
         let memory = hypervisor.state.memory
-        var block = ArgumentBlock<GrantCopyLayout>()
         var address = array
         var left = count
         // The page of the list is translated once: copying moves no page, so its frame stays the guest's.
         var page: UInt64 = 1
         var pageFrame = MachineFrame(rawValue: 0)
         while left > 0 {
-            let offset = Int(truncatingIfNeeded: address & 0xfff)
-            if offset &+ GrantCopyLayout.byteCount <= pageSize {
-                if address &- UInt64(offset) != page {
+            let offset = address & 0xfff
+            if offset <= UInt64(pageSize &- GrantCopyLayout.byteCount), offset & 7 == 0 {
+                if address &- offset != page {
                     guard let frame = translate(linear: address, forWriting: true) else { throw .badAddress }
-                    page = address &- UInt64(offset)
+                    page = address &- offset
                     pageFrame = frame
                 }
-                block.fill(
-                    at: 0, count: GrantCopyLayout.byteCount, from: memory, frame: pageFrame, frameOffset: offset)
-                let status = result { () throws(GrantStatus) in try domain.copyGrant(block) }
-                memory.sharedView(GrantCopyLayout.self, in: pageFrame, at: offset & ~7)
-                    .store(UInt16(bitPattern: status), to: Field(at: Field<GrantCopyLayout, Int16>.status.offset &+ (offset & 7)))
+                let view = memory.sharedView(
+                    GrantCopyLayout.self, in: pageFrame, at: Int(truncatingIfNeeded: offset))
+                let request = GrantCopyRequest(view)
+                let status = result { () throws(GrantStatus) in try domain.copyGrant(request) }
+                view.store(UInt16(bitPattern: status), to: .statusBits)
             } else {
-                try copyIn(&block, byteCount: GrantCopyLayout.byteCount, at: address)
-                let status = result { () throws(GrantStatus) in try domain.copyGrant(block) }
+                let request = GrantCopyRequest(try copyIn(GrantCopyLayout.self, at: address))
+                let status = result { () throws(GrantStatus) in try domain.copyGrant(request) }
                 try copyOut(status, field: Field<GrantCopyLayout, Int16>.status, of: address)
             }
             address = address &+ UInt64(GrantCopyLayout.byteCount)
@@ -112,29 +107,30 @@ extension Ref<VirtualCPU> {
     }
 
     private func mapGrants(_ array: UInt64, _ count: UInt32) throws(XenError) -> Int64 {
-        let domain = domain
-        var block = ArgumentBlock<GrantMapLayout>()
         var address = array
         var left = count
         while left > 0 {
             // Mapping fills a hole: the frame of the block stays where it is meanwhile.
-            let frame = try take(&block, at: address)
-            do throws(GrantStatus) {
-                let (handle, granted) = try domain.mapGrant(
-                    hostAddress: block[.hostAddress], flags: block[Field<GrantMapLayout, UInt32>.flags],
-                    reference: block[Field<GrantMapLayout, UInt32>.reference],
-                    granter: block[Field<GrantMapLayout, UInt16>.domain])
-                block[.handle] = handle
-                block[.deviceBusAddress] = granted.rawValue &<< 12
-                block[.status] = GrantStatusCode.okay
-            } catch {
-                block[.status] = error.rawValue
-            }
-            if let frame {
-                block.drain(
-                    at: 16, count: 16, to: hypervisor.state.memory, frame: frame,
-                    frameOffset: Int(truncatingIfNeeded: address & 0xfff) &+ 16)
+            if let view = try view(GrantMapLayout.self, at: address) {
+                let outcome = mapOne(
+                    view.load(.hostAddress), view.load(Field<GrantMapLayout, UInt32>.flags),
+                    view.load(Field<GrantMapLayout, UInt32>.reference),
+                    view.load(Field<GrantMapLayout, UInt16>.domain))
+                if outcome.status == GrantStatusCode.okay {
+                    view.store(outcome.handle, to: .handle)
+                    view.store(outcome.busAddress, to: .deviceBusAddress)
+                }
+                view.store(UInt16(bitPattern: outcome.status), to: .statusBits)
             } else {
+                var block = try copyIn(GrantMapLayout.self, at: address)
+                let outcome = mapOne(
+                    block[.hostAddress], block[Field<GrantMapLayout, UInt32>.flags],
+                    block[Field<GrantMapLayout, UInt32>.reference], block[Field<GrantMapLayout, UInt16>.domain])
+                if outcome.status == GrantStatusCode.okay {
+                    block[.handle] = outcome.handle
+                    block[.deviceBusAddress] = outcome.busAddress
+                }
+                block[.status] = outcome.status
                 try copyOut(block, to: address)
             }
             address = address &+ UInt64(GrantMapLayout.byteCount)
@@ -143,21 +139,42 @@ extension Ref<VirtualCPU> {
         }
         return 0
     }
+    private func mapOne(
+        _ hostAddress: UInt64, _ flags: UInt32, _ reference: UInt32, _ granter: UInt16
+    ) -> (status: Int16, handle: UInt32, busAddress: UInt64) {
+        do throws(GrantStatus) {
+            let (handle, frame) = try domain.mapGrant(
+                hostAddress: hostAddress, flags: flags, reference: reference, granter: granter)
+            return (GrantStatusCode.okay, handle, frame.rawValue &<< 12)
+        } catch {
+            return (error.rawValue, 0, 0)
+        }
+    }
 
     private func unmapGrants(_ array: UInt64, _ count: UInt32) throws(XenError) -> Int64 {
         let domain = domain
-        var block = ArgumentBlock<GrantUnmapLayout>()
         var address = array
         var left = count
         while left > 0 {
-            try copyIn(&block, byteCount: GrantUnmapLayout.byteCount, at: address)
-            let handle = block[.handle]
-            let host = block[Field<GrantUnmapLayout, UInt64>.hostAddress]
+            let handle: UInt32
+            let host: UInt64
+            if let view = try view(GrantUnmapLayout.self, at: address) {
+                handle = view.load(.handle)
+                host = view.load(Field<GrantUnmapLayout, UInt64>.hostAddress)
+            } else {
+                let block = try copyIn(GrantUnmapLayout.self, at: address)
+                handle = block[.handle]
+                host = block[Field<GrantUnmapLayout, UInt64>.hostAddress]
+            }
             let status = result { () throws(GrantStatus) in
                 try domain.unmapGrant(handle: handle, hostAddress: host)
             }
             // The block itself may have stood in the page that is gone: its address is translated anew.
-            try copyOut(status, field: Field<GrantUnmapLayout, Int16>.status, of: address)
+            if let view = try view(GrantUnmapLayout.self, at: address) {
+                view.store(UInt16(bitPattern: status), to: .statusBits)
+            } else {
+                try copyOut(status, field: Field<GrantUnmapLayout, Int16>.status, of: address)
+            }
             address = address &+ UInt64(GrantUnmapLayout.byteCount)
             left &-= 1
             if pauses(GrantTableOperation.unmapGrantReference, address, left) { return 0 }
@@ -278,4 +295,15 @@ extension Ref<Domain> {
         guard let active = activeGrant(reference) else { return false }
         return active[ActiveGrantLayout.readers] | active[ActiveGrantLayout.writers] != 0
     }
+}
+
+// The signed status fields, as the unsigned words that are stored atomically.
+extension Field<GrantCopyLayout, UInt16> {
+    fileprivate static var statusBits: Self { .init(at: Field<GrantCopyLayout, Int16>.status.offset) }
+}
+extension Field<GrantMapLayout, UInt16> {
+    fileprivate static var statusBits: Self { .init(at: Field<GrantMapLayout, Int16>.status.offset) }
+}
+extension Field<GrantUnmapLayout, UInt16> {
+    fileprivate static var statusBits: Self { .init(at: Field<GrantUnmapLayout, Int16>.status.offset) }
 }
