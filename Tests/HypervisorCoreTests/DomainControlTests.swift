@@ -161,6 +161,25 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(control.domctl(DomctlOperation.destroyDomain, 3) == failure(.noSuchDomain))
         #expect(control.domctl(DomctlOperation.destroyDomain, 0) == failure(.invalidArgument))
     }
+    @Test func destructionWaitsForOtherCPUs() throws {
+        let machine = FakeMachine()
+        let control = try machine.control()
+        let guest = try machine.guest(3)
+        guest.vcpu.state.runningOn = 1
+        control.set(Field<DomctlLayout, UInt32>.command, DomctlOperation.destroyDomain)
+        control.set(Field<DomctlLayout, UInt32>.interfaceVersion, DomctlVersion.value)
+        control.set(Field<DomctlLayout, UInt16>.domain, 3)
+        let registers = control.vcpu.state.registers
+        registers[.rax] = UInt64(HypercallNumber.domctl)
+        registers[.rdi] = control.block
+        control.vcpu.handleHypercall()
+        #expect(control.vcpu.state.continuesHypercall == true)
+        #expect(machine.log.kicks == [1])
+        #expect(guest.domain.state.lifecycle == .dying)
+        guest.vcpu.state.runningOn = -1
+        #expect(control.domctl(DomctlOperation.destroyDomain, 3) == 0)
+        #expect(machine.domain(3) == nil)
+    }
     @Test func informationWalksTheList() throws {
         let machine = FakeMachine()
         let control = try machine.control()

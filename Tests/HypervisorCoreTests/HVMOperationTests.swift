@@ -30,7 +30,7 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
 @Suite struct HVMParameterTests {
     @Test(arguments: UInt32(0)..<39)
     func accessFollowsTheTable(index: UInt32) throws {
-        let machine = FakeMachine()
+        let machine = FakeMachine(frameCount: 256, hardwareFrames: 16)
         let control = try machine.control()
         let guest = try machine.guest(3)
         let deprecated: Set<UInt32> = [4, 13, 20, 21, 22, 23, 24, 25, 26, 30]

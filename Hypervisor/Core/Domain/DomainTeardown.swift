@@ -15,10 +15,8 @@ extension Ref<Hypervisor> {
                 domain.state.lifecycle = .dying
                 domain.pause()
             }
-            var isRunning = false
-            domain.forEachVCPU { vcpu in if vcpu.state.runningOn >= 0 { isRunning = true } }
             // Another CPU was told to let go of it.
-            if isRunning { return false }
+            if domain.isOnAnyCPU { return false }
             domain.closeAllEventChannels()
             domain.forEachVCPU { vcpu in destroyVCPU(vcpu) }
             domain.dropClaim()

@@ -113,7 +113,10 @@ extension Ref<VirtualCPU> {
     private func destroyDomain(_ target: Ref<Domain>, _ argument: UInt64) throws(XenError) -> Int64 {
         guard target != domain, !target.state.isHardwareDomain else { throw .invalidArgument }
         while !hypervisor.destroy(target, budget: 64) {
-            if shouldPreempt {
+            // A vCPU on another CPU leaves only once the lock is free.
+            let waits = target.isOnAnyCPU
+            if waits, state.isInMulticall { throw .tryAgain }
+            if waits || shouldPreempt {
                 continueHypercall(HypercallNumber.domctl, argument)
                 return 0
             }
@@ -213,6 +216,12 @@ extension Ref<VirtualCPU> {
 }
 
 extension Ref<Domain> {
+    /// True while a vCPU runs.
+    var isOnAnyCPU: Bool {
+        var isRunning = false
+        forEachVCPU { vcpu in if vcpu.state.runningOn >= 0 { isRunning = true } }
+        return isRunning
+    }
     /// Nanoseconds on a CPU so far, of all vCPUs.
     var totalCPUTime: UInt64 {
         var sum: UInt64 = 0
