@@ -3,7 +3,7 @@ import SharedMemory
 
 /// What a trace record is about.
 public enum TraceEvent: UInt16, BitwiseCopyable, Sendable {
-    case none = 0, exit, hypercall, switchTo, interrupt, inject, error, nestedFault
+    case none = 0, exit, hypercall, switchTo, interrupt, inject, error, nestedFault, upcall, ended
 }
 
 /// One trace record: 32 bytes.

@@ -83,9 +83,6 @@ extension Ref<Domain> {
     }
     /// The machine frame of a page of this domain's own RAM.
     func ownRAM(_ gfn: GuestFrame, writing: Bool) -> MachineFrame? {
-        guard let mapping = state.physmap.lookup(gfn), mapping.type == .ram, !writing || mapping.isWritable,
-            mapping.frame.rawValue < hypervisor.state.memory.frameCount
-        else { return nil }
-        return mapping.frame
+        state.physmap.frame(gfn, .ownRAM, forWriting: writing)
     }
 }

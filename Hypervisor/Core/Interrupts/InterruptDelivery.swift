@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import SharedMemory
+import XenABI
 
 extension Ref<VirtualCPU> {
     /// The queue's timer for the virtual APIC follows its deadline.
@@ -18,11 +19,20 @@ extension Ref<VirtualCPU> {
     }
     /// Writes a register of this vCPU's APIC and does what follows from it. False: no such register.
     public func writeAPIC(_ index: Int, _ value: UInt32, high: UInt32 = 0) -> Bool {
+        defer {
+            // An upcall that came while the APIC was off, and was dropped, is due once it is on.
+            if index == 0x0f, state.apic.isSoftwareEnabled, state.upcallVector != 0,
+                info?.load(.upcallPending) ?? 0 != 0
+            {
+                state.apic.setPending(vector: state.upcallVector, isLevel: false)
+            }
+        }
         switch state.apic.write(index, value, high: high, now: hypervisor.state.now()) {
         case .none: return true
         case .refused: return false
         case .timerChanged: syncAPICTimer()
         case .ended(let vector, let wasLevel):
+            if hypervisor.state.trace.isEnabled { trace(.ended, UInt64(vector), 0) }
             if wasLevel, domain.state.isHardwareDomain { hypervisor.state.interrupts.ended(vector: vector) }
         case .sendIPI(let command, let destination): sendIPI(command: command, destination: destination)
         }

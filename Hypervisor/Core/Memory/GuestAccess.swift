@@ -15,10 +15,7 @@ extension Ref<VirtualCPU> {
     /// RAM of this vCPU's domain behind a guest frame: its own, or granted or foreign pages mapped there.
     @inline(__always)
     func ram(_ gfn: GuestFrame, forWriting: Bool) -> MachineFrame? {
-        guard let mapping = domain.state.physmap.lookup(gfn), mapping.type != .device, mapping.type != .none,
-            !forWriting || mapping.isWritable, mapping.frame.rawValue < hypervisor.state.memory.frameCount
-        else { return nil }
-        return mapping.frame
+        domain.state.physmap.frame(gfn, .memory, forWriting: forWriting)
     }
 
     /// The machine frame behind the page of a linear address, or nil if the guest itself could not access it there.

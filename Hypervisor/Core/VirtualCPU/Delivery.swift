@@ -61,6 +61,7 @@ extension Ref<VirtualCPU> {
 
     /// `evtchn_upcall_pending` went from 0 to 1: interrupt the vCPU the way it asked for. Xen docs/misc/pvh; D.2 of the ABI notes.
     public func upcallBecamePending() {
+        if hypervisor.state.trace.isEnabled { trace(.upcall, UInt64(state.upcallVector), state.isBlocked ? 1 : 0) }
         if state.upcallVector != 0 {
             // Nothing reaches a software-disabled APIC; the pending byte stays for whoever looks.
             if state.apic.isSoftwareEnabled { state.apic.setPending(vector: state.upcallVector, isLevel: false) }
@@ -80,6 +81,14 @@ extension Ref<VirtualCPU> {
         if state.isNMIPending { return true }
         if pendingCallbackVector != nil { return true }
         return state.apic.highestDeliverable != nil
+    }
+
+    /// Adds a record about this vCPU.
+    public func trace(_ event: TraceEvent, _ first: UInt64, _ second: UInt64) {
+        hypervisor.state.trace.append(
+            TraceRecord(
+                tsc: hypervisor.state.hooks.readTSC(), event: event, domain: domain.id.rawValue, vcpu: state.id,
+                first: first, second: second))
     }
 
     // MARK: Run state

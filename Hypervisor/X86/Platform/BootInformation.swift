@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import SharedMemory
 
 /// A range of machine memory and its E820 type (1 RAM, 2 reserved, 3 ACPI, 4 NVS, 5 unusable).
 public struct MemoryRange: BitwiseCopyable, Sendable {
@@ -18,19 +19,18 @@ public struct BootModule: BitwiseCopyable, Sendable {
 
 /// What the boot loader told: Multiboot 1 §3.3, Multiboot 2 §3.6, or Xen's hvm_start_info, in one form.
 public struct BootInformation: ~Copyable {
-    public private(set) var ranges: InlineArray<128, MemoryRange> = InlineArray(
-        repeating: MemoryRange(start: 0, byteCount: 0, type: 0))
+    /// In order of start. 128 at most.
+    public let ranges: FixedArray<MemoryRange>
     public private(set) var rangeCount = 0
     public private(set) var modules: InlineArray<8, BootModule> = InlineArray(repeating: BootModule())
     public private(set) var moduleCount = 0
     public private(set) var commandLine: UInt64 = 0
     public private(set) var rsdp: UInt64 = 0
     public private(set) var protocolName: StaticString = "none"
-    /// Highest byte the loader's own structures use, so that they are not overwritten before they are read.
-    public init() {}
+    public init(ranges: FixedArray<MemoryRange>) { self.ranges = ranges }
 
     private mutating func add(_ start: UInt64, _ byteCount: UInt64, _ type: UInt32) {
-        guard rangeCount < 128, byteCount > 0, start &+ byteCount > start else { return }
+        guard rangeCount < ranges.count, byteCount > 0, start &+ byteCount > start else { return }
         var index = rangeCount
         while index > 0, ranges[index &- 1].start > start {
             ranges[index] = ranges[index &- 1]

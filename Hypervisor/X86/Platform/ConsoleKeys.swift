@@ -61,6 +61,11 @@ enum ConsoleKeys {
                     hypervisor.print(" vector ")
                     hypervisor.print(hex: UInt64(vcpu.state.upcallVector))
                 }
+                hypervisor.print(" requested ")
+                hypervisor.print(hex: UInt64(vcpu.state.apic.requested.highest ?? 0))
+                hypervisor.print(" in service ")
+                hypervisor.print(hex: UInt64(vcpu.state.apic.inService.highest ?? 0))
+                hypervisor.print(vcpu.state.apic.isSoftwareEnabled ? " enabled" : " disabled")
                 hypervisor.print("\n")
             }
             index &+= 1
@@ -86,6 +91,8 @@ enum ConsoleKeys {
             case .inject: " inject"
             case .error: " error"
             case .nestedFault: " fault"
+            case .upcall: " upcall"
+            case .ended: " eoi"
             }
             hypervisor.print(name)
             hypervisor.print(" ")

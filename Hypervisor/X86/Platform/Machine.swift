@@ -71,12 +71,6 @@ enum Machine {
 
     // MARK: Trace and console
 
-    static func trace(_ event: TraceEvent, _ vcpu: Ref<VirtualCPU>, _ first: UInt64, _ second: UInt64) {
-        vcpu.hypervisor.state.trace.append(
-            TraceRecord(
-                tsc: cx86_rdtsc(), event: event, domain: vcpu.domain.id.rawValue, vcpu: vcpu.state.id, first: first,
-                second: second))
-    }
     static func debugByte(_ byte: UInt8, _ domain: Ref<Domain>) { domain.hypervisor.putByte(byte) }
 
     static func serialInput() {

@@ -38,8 +38,8 @@ public enum StartUp {
         let memory = BootMemory(directMap: HostPaging.directMap, limit: 1 << 32)
         unsafe machineState.serial = SerialPort(port: 0x3f8)
         HostInterrupts.install(memory: memory)
-        guard var boot = readBootInformation(memory) else { fail("the boot loader's protocol is unknown") }
-        let boots = unsafe Ref(unsafePointer: bootStorage(consuming: &boot))
+        guard let boot = readBootInformation(memory) else { fail("the boot loader's protocol is unknown") }
+        let boots = unsafe Ref(unsafePointer: bootStorage(boot))
         let options = readOptions(boots, memory)
         if options.consolePort != 0x3f8 {
             unsafe machineState.serial = options.consolePort == 0 ? nil : SerialPort(port: options.consolePort)
@@ -199,7 +199,13 @@ public enum StartUp {
     // MARK: Loader
 
     private static func readBootInformation(_ memory: BootMemory) -> BootInformation? {
-        var boot = BootInformation()
+        let ranges: FixedArray<MemoryRange> = unsafe withUnsafeMutableBytes(of: &rangeStorage) { bytes in
+            guard let start = bytes.baseAddress else { fail("no storage") }
+            // SAFETY: static storage of 128 times 24 bytes.
+            return unsafe FixedArray(
+                unsafeStorage: start, count: 128, repeating: MemoryRange(start: 0, byteCount: 0, type: 0))
+        }
+        var boot = BootInformation(ranges: ranges)
         guard boot.read(magic: cx86_boot_magic(), address: cx86_boot_info(), memory: memory) else { return nil }
         return boot
     }
@@ -384,13 +390,17 @@ public enum StartUp {
         return true
     }
 
-    private static func bootStorage(consuming boot: inout BootInformation) -> UnsafeMutablePointer<BootInformation> {
-        unsafe withUnsafeMutablePointer(to: &savedBoot) { pointer in
-            unsafe swap(&boot, &pointer.pointee)
-            return unsafe pointer
-        }
+    /// Moves the boot information into static storage, so that it can be referred to for ever.
+    private static func bootStorage(_ boot: consuming BootInformation) -> UnsafeMutablePointer<BootInformation> {
+        let start = unsafe withUnsafeMutableBytes(of: &bootInformationStorage) { bytes in bytes.baseAddress }
+        guard let start = unsafe start else { fail("no storage") }
+        // SAFETY: static storage, larger than the value, aligned to 8.
+        let pointer = unsafe start.bindMemory(to: BootInformation.self, capacity: 1)
+        unsafe pointer.initialize(to: boot)
+        return unsafe pointer
     }
 }
 
-nonisolated(unsafe) private var savedBoot = BootInformation()
+nonisolated(unsafe) private var bootInformationStorage: InlineArray<128, UInt64> = InlineArray(repeating: 0)
+nonisolated(unsafe) private var rangeStorage: InlineArray<384, UInt64> = InlineArray(repeating: 0)
 nonisolated(unsafe) private var bootAllocator: BootAllocator?

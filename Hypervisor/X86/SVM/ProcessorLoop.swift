@@ -145,6 +145,7 @@ struct ProcessorLoop: ~Copyable {
         if interrupted != 0 {
             svm[.interruptedEvent] = 0
             vmcb[.eventInjection] = interrupted
+            if hypervisor.state.trace.isEnabled { vcpu.trace(.inject, interrupted, 1) }
             return
         }
         if vcpu.state.isNMIPending, svm[.nmiMasked] == 0, vmcb[.interruptShadow] & 1 == 0 {
@@ -162,6 +163,7 @@ struct ProcessorLoop: ~Copyable {
         if vmcb[.rflags] & 0x200 != 0, vmcb[.interruptShadow] & 1 == 0 {
             if callback == nil { vcpu.state.apic.acknowledge(vector) }
             vmcb[.eventInjection] = 1 << 31 | UInt64(vector)
+            if hypervisor.state.trace.isEnabled { vcpu.trace(.inject, UInt64(vector), vmcb[.rip]) }
             if svm[.windowRequested] != 0 { closeWindow(vmcb, svm) }
         } else if svm[.windowRequested] == 0 {
             // A virtual interrupt that is intercepted: the exit comes when the guest could take one.
@@ -205,7 +207,7 @@ struct ProcessorLoop: ~Copyable {
     private func handleExit(_ vcpu: Ref<VirtualCPU>) {
         let vmcb = vcpu.vmcb
         let code = vmcb[.exitCode]
-        if hypervisor.state.trace.isEnabled { Machine.trace(.exit, vcpu, code, vmcb[.rip]) }
+        if hypervisor.state.trace.isEnabled { vcpu.trace(.exit, code, vmcb[.rip]) }
         switch code {
         case ExitCode.vmmcall:
             vcpu.state.paging = SVMBackend.pagingState(vmcb)

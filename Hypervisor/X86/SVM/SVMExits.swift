@@ -102,7 +102,7 @@ enum SVMExits {
     static func nestedPageFault(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
         let address = GuestPhysical(rawValue: vmcb[.exitInfo2])
         let code = vmcb[.exitInfo1]
-        if vcpu.hypervisor.state.trace.isEnabled { Machine.trace(.nestedFault, vcpu, address.rawValue, code) }
+        if vcpu.hypervisor.state.trace.isEnabled { vcpu.trace(.nestedFault, address.rawValue, code) }
         if vcpu.domain.state.isHardwareDomain, Machine.mapDevicePage(vcpu.domain, address.frame) { return }
         // Somewhere nothing is mapped, or a page that may only be read. The instruction is emulated: device registers that
         // exist (APIC, IO-APIC) answer, anywhere else reads give all ones and writes are dropped.
