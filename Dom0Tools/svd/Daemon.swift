@@ -33,7 +33,7 @@ final class Daemon {
         lock = try Self.lock(places)
         let (control, events) = try Self.openHypervisor()
         reactor = try Reactor()
-        let hub = try EventHub(events, reactor: reactor)
+        let hub = try EventHub(events, reactor: reactor, logger: logger)
         // In the run directory, which does not outlive the boot: the store describes domains that do not either.
         store = try StoreHost(
             reactor: reactor, control: control, channels: hub, directory: places.store,

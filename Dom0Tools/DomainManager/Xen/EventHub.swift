@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import ControlAPI
 public import LinuxXen
+public import Logging
 public import Reactor
 public import XenABI
 
@@ -8,21 +9,27 @@ public import XenABI
 public final class EventHub: EventChannels {
     private let device: EventChannelDevice
     private let reactor: Reactor
+    private let logger: Logger
     private var handlers: [EventPort: () -> Void] = [:]
 
-    public init(_ device: EventChannelDevice, reactor: Reactor) throws(ReactorError) {
+    public init(_ device: EventChannelDevice, reactor: Reactor, logger: Logger) throws(ReactorError) {
         self.device = device
         self.reactor = reactor
+        self.logger = logger
         try reactor.watch(device.descriptor, .readable) { [unowned self] _ in takeEvents() }
     }
 
     private func takeEvents() {
-        // A failure to read leaves the descriptor readable: the next turn tries again.
-        try? device.readPendingPorts { port in
-            // A port stays masked until its handler is done: an event meanwhile is delivered after.
-            guard let handler = handlers[port] else { return }
-            handler()
-            if handlers[port] != nil { try? device.unmask(port) }
+        do throws(XenCallError) {
+            try device.readPendingPorts { port in
+                logger.trace("event at port \(port.rawValue)")
+                // A port stays masked until its handler is done: an event meanwhile is delivered after.
+                guard let handler = handlers[port] else { return }
+                handler()
+                if handlers[port] != nil { unmask(port) }
+            }
+        } catch {
+            logger.error("events cannot be read: \(error)")
         }
     }
 
@@ -32,6 +39,7 @@ public final class EventHub: EventChannels {
         do throws(XenCallError) {
             let local = try device.bind(to: port, of: domain)
             handlers[local] = handler
+            logger.debug("port \(local.rawValue) is bound to port \(port.rawValue) of domain \(domain.rawValue)")
             return local
         } catch {
             throw APIError(hypervisor: error)
@@ -47,10 +55,30 @@ public final class EventHub: EventChannels {
         }
     }
 
-    public func notify(_ port: EventPort) { try? device.notify(port) }
+    private func unmask(_ port: EventPort) {
+        do throws(XenCallError) {
+            try device.unmask(port)
+        } catch {
+            logger.error("\(error)")
+        }
+    }
+
+    public func notify(_ port: EventPort) {
+        do throws(XenCallError) {
+            try device.notify(port)
+        } catch {
+            // The other end is gone; whoever watches the domain hears of it.
+            logger.debug("\(error)")
+        }
+    }
 
     public func close(_ port: EventPort) {
         handlers[port] = nil
-        try? device.unbind(port)
+        do throws(XenCallError) {
+            try device.unbind(port)
+            logger.debug("port \(port.rawValue) is closed")
+        } catch {
+            logger.error("\(error)")
+        }
     }
 }
