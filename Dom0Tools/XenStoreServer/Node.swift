@@ -55,12 +55,9 @@ struct Tree {
     private(set) var root: Node
     /// By domain number; domain 0 is not counted.
     private(set) var usage: [UInt16: Usage] = [:]
-    /// Stands in for the root while that is changed.
-    private let placeholder: Node
 
     init() {
         root = Node(permissions: [XenStorePermission(.none, .zero)], generation: 0)
-        placeholder = Node(permissions: root.permissions, generation: 0)
     }
 
     // MARK: Looking
@@ -101,42 +98,37 @@ struct Tree {
         usage[owner.rawValue] = entry == Usage() ? nil : entry
     }
 
+    /// The root, not shared with any other tree: it may be changed.
+    private mutating func ownedRoot() -> Node {
+        Node.own(&root)
+        return root
+    }
+
     /// Makes the node if it is missing, with its ancestors, and gives it a value if there is one to give.
     ///
     /// New nodes get their parent's permissions; those a guest makes are its own.
     mutating func put(_ path: [UInt8], value: [UInt8]?, creator: DomainID, generation: UInt64) {
         var at = 1
-        var target = root
-        root = placeholder  // so that a root nobody else holds is changed in place
-        Node.own(&target)
-        put(&target, nil, path, &at, value: value, creator: creator, generation: generation)
-        root = target
-    }
-
-    private mutating func put(
-        _ node: inout Node, _ name: NodeName?, _ path: [UInt8], _ at: inout Int, value: [UInt8]?, creator: DomainID,
-        generation: UInt64
-    ) {
-        Node.own(&node)
-        guard let next = NodeName(next: &at, in: path) else {
-            guard let value else { return }
-            charge(node.owner, nodes: 0, memory: value.count - node.value.count)
-            node.value = value
-            node.generation = generation
-            return
+        // Each node on the way is made this tree's own before it is entered, so a change is seen nowhere else.
+        var node = ownedRoot()
+        while let name = NodeName(next: &at, in: path) {
+            let (index, isFound) = node.children.position(of: name)
+            if !isFound {
+                var permissions = node.permissions
+                if creator != .zero { permissions[0].domain = creator }
+                let child = Node(permissions: permissions, generation: generation)
+                charge(child.owner, nodes: 1, memory: child.weight(nameByteCount: name.byteCount))
+                node.children.entries.insert(.init(name: name, value: child), at: index)
+                node.childGeneration = generation
+            } else {
+                Node.own(&node.children.entries[index].value)
+            }
+            node = node.children.entries[index].value
         }
-        let (index, isFound) = node.children.position(of: next)
-        if !isFound {
-            var permissions = node.permissions
-            if creator != .zero { permissions[0].domain = creator }
-            let child = Node(permissions: permissions, generation: generation)
-            charge(child.owner, nodes: 1, memory: child.weight(nameByteCount: next.byteCount))
-            node.children.entries.insert(.init(name: next, value: child), at: index)
-            node.childGeneration = generation
-        }
-        put(
-            &node.children.entries[index].value, next, path, &at, value: value, creator: creator,
-            generation: generation)
+        guard let value else { return }
+        charge(node.owner, nodes: 0, memory: value.count - node.value.count)
+        node.value = value
+        node.generation = generation
     }
 
     /// Replaces the permissions. The node exists.
@@ -172,19 +164,19 @@ struct Tree {
         for entry in node.children.entries { discharge(entry.value, nameByteCount: entry.name.byteCount) }
     }
 
+    /// Calls `body` with the node, made this tree's own, if there is one.
     private mutating func withNode(_ path: [UInt8], _ body: (inout Tree, Node, Int) -> Void) {
-        func descend(_ tree: inout Tree, _ node: inout Node, _ at: inout Int, _ nameByteCount: Int) {
-            Node.own(&node)
-            guard let name = NodeName(next: &at, in: path) else { return body(&tree, node, nameByteCount) }
+        var at = 1
+        var nameByteCount = 0
+        var node = ownedRoot()
+        while let name = NodeName(next: &at, in: path) {
             let (index, isFound) = node.children.position(of: name)
             guard isFound else { return }
-            descend(&tree, &node.children.entries[index].value, &at, name.byteCount)
+            Node.own(&node.children.entries[index].value)
+            node = node.children.entries[index].value
+            nameByteCount = name.byteCount
         }
-        var at = 1
-        var target = root
-        root = placeholder
-        descend(&self, &target, &at, 0)
-        root = target
+        body(&self, node, nameByteCount)
     }
 
     /// Takes a dead domain out of all permission lists; its nodes become domain 0's, closed to others.
@@ -195,20 +187,18 @@ struct Tree {
             node.permissions.contains { $0.domain == domain }
                 || node.children.entries.contains { mentions($0.value) }
         }
-        func clean(_ node: inout Node) {
-            guard mentions(node) else { return }
-            Node.own(&node)
+        func clean(_ node: Node) {
             if node.permissions.contains(where: { $0.domain == domain }) {
                 let owner = node.owner == domain ? XenStorePermission(.none, .zero) : node.permissions[0]
                 node.permissions = [owner] + node.permissions.dropFirst().filter { $0.domain != domain }
                 node.generation = generation
             }
-            for index in node.children.entries.indices { clean(&node.children.entries[index].value) }
+            for index in node.children.entries.indices where mentions(node.children.entries[index].value) {
+                Node.own(&node.children.entries[index].value)
+                clean(node.children.entries[index].value)
+            }
         }
-        var target = root
-        root = placeholder
-        clean(&target)
-        root = target
+        if mentions(root) { clean(ownedRoot()) }
         recount()
     }
 

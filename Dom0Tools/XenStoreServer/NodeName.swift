@@ -16,14 +16,29 @@ struct NodeName: Equatable {
         let count = path.count
         guard at < count else { return nil }
         var index = at
-        let wordsEnd = min(at &+ 16, count)
-        var shift: UInt64 = 56
-        while index < wordsEnd {
+        var word: UInt64 = 0
+        var left = min(8, count &- at)
+        while left > 0 {
             let byte = path[index]
             if byte == 0x2f { break }
-            if index &- at < 8 { high |= UInt64(byte) &<< shift } else { low |= UInt64(byte) &<< shift }
-            shift = (shift &- 8) & 63
+            word = word &<< 8 | UInt64(byte)
             index &+= 1
+            left &-= 1
+        }
+        let first = index &- at
+        high = word &<< UInt64((8 &- first) &* 8)
+        if first == 8 {
+            word = 0
+            left = min(8, count &- index)
+            while left > 0 {
+                let byte = path[index]
+                if byte == 0x2f { break }
+                word = word &<< 8 | UInt64(byte)
+                index &+= 1
+                left &-= 1
+            }
+            let second = index &- at &- 8
+            if second > 0 { low = word &<< UInt64((8 &- second) &* 8) }
         }
         if index < count && path[index] != 0x2f {
             let start = index

@@ -107,7 +107,9 @@ extension XenStore {
         _ path: [UInt8], value: [UInt8], _ connection: Connection, _ transaction: Transaction?
     ) throws(XenStoreError) {
         if !connection.isPrivileged && value.count > quota.nodeByteCount { throw .noSpace }
-        try checkCreation(path, growth: value.count, connection, transaction)
+        if !connection.isPrivileged || transaction != nil {
+            try checkCreation(path, growth: value.count, connection, transaction)
+        }
         try perform(.write(path, value: value), connection, transaction)
     }
 
@@ -164,6 +166,7 @@ extension XenStore {
         try perform(.setPermissions(path, permissions), connection, transaction)
     }
 
+    @inline(__always)
     private func perform(
         _ mutation: Mutation, _ connection: Connection, _ transaction: Transaction?
     ) throws(XenStoreError) {

@@ -66,12 +66,14 @@ extension XenStore {
     func fireWatches(_ path: [UInt8], removed: Node?, permissionsBefore: [XenStorePermission]?) {
         var at = 1
         var node = watches
-        let levels = path.count == 1 ? 0 : path.count { $0 == 0x2f }
         var level = 0
         while true {
             if !node.watches.isEmpty {
                 for watch in node.watches {
-                    if let depth = watch.depth, levels - level > Int(depth) { continue }
+                    if let depth = watch.depth {
+                        let levels = path.count == 1 ? 0 : path.count { $0 == 0x2f }
+                        if levels - level > Int(depth) { continue }
+                    }
                     notify(watch, of: path, removed, permissionsBefore)
                 }
             }
