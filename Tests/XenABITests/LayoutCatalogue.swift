@@ -93,7 +93,7 @@ enum LayoutCatalogue {
         hypercallNumberConstants + eventChannelConstants + grantTableConstants + memoryConstants
             + schedulerConstants
             + sharedInfoConstants + versionConstants + hvmParameterConstants + startInfoConstants
-            + hvmContextConstants + domctlConstants + sysctlConstants + platformConstants
+            + hvmContextConstants + domctlConstants + sysctlConstants + platformConstants + deviceConstants
     }
 
     /// The golden table's lines.
