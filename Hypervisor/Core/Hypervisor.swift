@@ -110,6 +110,7 @@ public struct Hypervisor: ~Copyable {
         self.interrupts = interrupts
     }
 
-    /// System time: nanoseconds since boot.
-    public func now() -> UInt64 { clock.nanoseconds(atTSC: hooks.readTSC()) }
+    /// System time: nanoseconds since boot. Mutating because the compiler copies what it calls a non-mutating method of, all
+    /// of it, before the call; the same goes for every `mutating` in Core that changes nothing.
+    public mutating func now() -> UInt64 { clock.nanoseconds(atTSC: hooks.readTSC()) }
 }

@@ -33,7 +33,7 @@ public struct InterruptRouting: ~Copyable {
 
     public init(program: @escaping (Int, UInt8, Bool, Bool, Bool) -> Void) { self.program = program }
 
-    public func entry(_ pin: Int) -> RedirectionEntry {
+    public mutating func entry(_ pin: Int) -> RedirectionEntry {
         pin >= 0 && pin < pinCount ? entries[pin] : RedirectionEntry(rawValue: 0x10000)
     }
     /// Dom0 writes an entry.
@@ -44,7 +44,7 @@ public struct InterruptRouting: ~Copyable {
         if !value.isLevel { isWaiting[pin] = false }
         apply(pin)
     }
-    private func apply(_ pin: Int) {
+    private mutating func apply(_ pin: Int) {
         guard pin != ownPin else { return }
         let entry = entries[pin]
         let usable = entry.deliveryMode <= 1 && entry.vector >= 0x20 && entry.vector < Self.firstOwnVector

@@ -158,12 +158,12 @@ public struct FrameAllocator: ~Copyable {
     }
 
     /// Who a frame is accounted to; `.invalid` if it is free, not RAM, or beyond memory.
-    public func owner(of frame: MachineFrame) -> DomainID {
+    public mutating func owner(of frame: MachineFrame) -> DomainID {
         guard frame.rawValue < UInt64(records.count) else { return .invalid }
         return records[Int(frame.rawValue)].owner
     }
     /// Start-up: takes a frame out of circulation for an owner without allocating it (Dom0's RAM, the image).
-    public func assign(_ frame: MachineFrame, to owner: DomainID) {
+    public mutating func assign(_ frame: MachineFrame, to owner: DomainID) {
         guard frame.rawValue < UInt64(records.count) else { return }
         records.withElement(Int(frame.rawValue)) {
             $0 = FrameRecord()
@@ -172,12 +172,12 @@ public struct FrameAllocator: ~Copyable {
         }
     }
     /// Where the owner has the frame, or nil. A page lives at one gfn.
-    public func guestFrame(of frame: MachineFrame) -> GuestFrame? {
+    public mutating func guestFrame(of frame: MachineFrame) -> GuestFrame? {
         guard frame.rawValue < UInt64(records.count) else { return nil }
         let gfn = records[Int(frame.rawValue)].second
         return gfn == .max ? nil : GuestFrame(rawValue: UInt64(gfn))
     }
-    public func setGuestFrame(of frame: MachineFrame, _ gfn: GuestFrame?) {
+    public mutating func setGuestFrame(of frame: MachineFrame, _ gfn: GuestFrame?) {
         records.withElement(Int(frame.rawValue)) {
             $0.second = gfn.map { UInt32(truncatingIfNeeded: $0.rawValue) } ?? .max
         }
@@ -186,7 +186,7 @@ public struct FrameAllocator: ~Copyable {
     // MARK: Pins: a frame that others map is not reused before they let go.
 
     /// Adds a mapping by somebody else. Throws `busy` at 2^31 pins.
-    public func pin(_ frame: MachineFrame) throws(XenError) {
+    public mutating func pin(_ frame: MachineFrame) throws(XenError) {
         let done = records.withElement(Int(frame.rawValue)) { record in
             guard record.first < 1 &<< 31 else { return false }
             record.first &+= 1
@@ -206,7 +206,7 @@ public struct FrameAllocator: ~Copyable {
         free(frame)
         return owner
     }
-    public func pinCount(_ frame: MachineFrame) -> UInt32 { records[Int(frame.rawValue)].first }
+    public mutating func pinCount(_ frame: MachineFrame) -> UInt32 { records[Int(frame.rawValue)].first }
     /// The owner gives up a frame: frees it now (true) or, if it is pinned, when the last pin goes (false).
     public mutating func releaseFromOwner(_ frame: MachineFrame) -> Bool {
         let pinned = records.withElement(Int(frame.rawValue)) { record in

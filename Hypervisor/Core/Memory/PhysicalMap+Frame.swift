@@ -18,7 +18,7 @@ struct MappingTypes: BitwiseCopyable {
 extension PhysicalMap {
     /// The machine frame behind `gfn` if it is of one of the wanted types, inside the window and, for writing, writable.
     /// The short form of `lookup`, for the walk of a guest's page tables, which does it five times for one address.
-    func frame(_ gfn: GuestFrame, _ types: MappingTypes, forWriting: Bool) -> MachineFrame? {
+    mutating func frame(_ gfn: GuestFrame, _ types: MappingTypes, forWriting: Bool) -> MachineFrame? {
         guard var table = root, Self.isInRange(gfn) else { return nil }
         let memory = memory
         let present = format.presentMask

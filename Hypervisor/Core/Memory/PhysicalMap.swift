@@ -100,7 +100,7 @@ public struct PhysicalMap: ~Copyable {
     }
 
     /// What backs `gfn`, or nil. Never traps, for any value.
-    public func lookup(_ gfn: GuestFrame) -> Mapping? {
+    public mutating func lookup(_ gfn: GuestFrame) -> Mapping? {
         guard var table = root, Self.isInRange(gfn) else { return nil }
         var level = 3
         while true {
@@ -212,7 +212,7 @@ public struct PhysicalMap: ~Copyable {
 
     /// Calls `body` for mappings from `gfn` on, in order, at most `limit` entries; returns where to go on, or nil at the end.
     /// Used by teardown, which may be preempted between calls.
-    public func forEach(
+    public mutating func forEach(
         from gfn: GuestFrame, limit: Int, _ body: (GuestFrame, Mapping) -> Void
     ) -> GuestFrame? {
         var next = gfn.rawValue
@@ -231,7 +231,7 @@ public struct PhysicalMap: ~Copyable {
     }
 
     /// The mapping at `gfn` and the order of the entry (present or not) that decides it.
-    private func find(_ gfn: GuestFrame) -> (Mapping?, Int) {
+    private mutating func find(_ gfn: GuestFrame) -> (Mapping?, Int) {
         guard var table = root else { return (nil, 36) }
         var level = 3
         while true {

@@ -45,6 +45,8 @@ enum Machine {
         let area = vcpu.hypervisor.state.memory
         let address = unsafe area.unsafePointer(to: vcpu.state.contextFrame) + 512
         if hasXSAVE {
+            // Read, not remembered: an emulator may let the guest's XSETBV through although it is intercepted.
+            vcpu.svm[.xcr0] = cx86_xgetbv(0) & xcr0Mask
             cx86_xsetbv(0, xcr0Mask)
             unsafe cx86_xsave(address)
         } else {
