@@ -95,7 +95,8 @@ import Glibc
 
 extension Reactor.Interest {
     fileprivate var epollEvents: UInt32 {
-        (contains(.readable) ? sv_epoll_in | sv_epoll_peer_closed : 0) | (contains(.writable) ? sv_epoll_out : 0)
+        (contains(.readable) ? sv_epoll_in | sv_epoll_peer_closed : 0)
+            | (contains(.writable) ? sv_epoll_out : 0)
     }
     fileprivate init(epollEvents events: UInt32) {
         let readable = sv_epoll_in | sv_epoll_peer_closed | sv_epoll_hang_up | sv_epoll_error

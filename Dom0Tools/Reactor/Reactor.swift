@@ -114,7 +114,8 @@ public final class Reactor: @unchecked Sendable {
     @discardableResult
     public func after(milliseconds: Int, _ work: @escaping () -> Void) -> Timer {
         let (delay, overflow) = UInt64(max(milliseconds, 0)).multipliedReportingOverflow(by: 1_000_000)
-        let deadline = overflow ? UInt64.max : EventQueue.nanoseconds.addingReportingOverflow(delay).partialValue
+        let deadline =
+            overflow ? UInt64.max : EventQueue.nanoseconds.addingReportingOverflow(delay).partialValue
         timersStarted += 1
         let timer = Timer(deadline: deadline, order: timersStarted, work: work)
         var low = 0

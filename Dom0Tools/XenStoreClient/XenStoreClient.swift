@@ -40,7 +40,9 @@ public final class XenStoreClient {
     /// Connects.
     ///
     /// - Parameter reactor: where watches are told of; without one there are no watches.
-    public init(socket path: String = XenStoreClient.defaultSocket, reactor: Reactor?) throws(StoreClientError) {
+    public init(socket path: String = XenStoreClient.defaultSocket, reactor: Reactor?)
+        throws(StoreClientError)
+    {
         self.path = path
         self.reactor = reactor
         try connect()
@@ -229,7 +231,9 @@ public final class XenStoreClient {
         while true {
             let part = try exchange(
                 .directoryPart(bytes(path), offset: UInt32(names.count)), transaction, "list \(path)")
-            guard let end = part.firstIndex(of: 0) else { throw .refused(operation: "list \(path)", .inputOutput) }
+            guard let end = part.firstIndex(of: 0) else {
+                throw .refused(operation: "list \(path)", .inputOutput)
+            }
             let current = Array(part[..<end])
             if let generation, generation != current {
                 names = []
@@ -288,7 +292,8 @@ public final class XenStoreClient {
     ) throws(StoreClientError) {
         while true {
             let text = try exchange(.transactionStart, 0, "start a transaction")
-            guard let number = text.span.extracting(0..<max(text.count - 1, 0)).decimal(as: UInt32.self) else {
+            guard let number = text.span.extracting(0..<max(text.count - 1, 0)).decimal(as: UInt32.self)
+            else {
                 throw .refused(operation: "start a transaction", .inputOutput)
             }
             do {

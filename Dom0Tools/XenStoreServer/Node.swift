@@ -20,7 +20,7 @@ final class Node {
         childGeneration = generation
     }
 
-    private init(copying node: Node) {
+    init(copying node: Node) {
         value = node.value
         permissions = node.permissions
         children = node.children
@@ -183,22 +183,24 @@ struct Tree {
     ///
     /// A later domain of the same number must not inherit rights.
     mutating func forget(_ domain: DomainID, generation: UInt64) {
-        func mentions(_ node: Node) -> Bool {
-            node.permissions.contains { $0.domain == domain }
-                || node.children.entries.contains { mentions($0.value) }
-        }
-        func clean(_ node: Node) {
-            if node.permissions.contains(where: { $0.domain == domain }) {
+        /// The node without the domain, or nil if neither it nor anything below it mentions the domain.
+        func cleaned(_ node: Node) -> Node? {
+            var replacements: [(Int, Node)] = []
+            for index in node.children.entries.indices {
+                if let child = cleaned(node.children.entries[index].value) { replacements.append((index, child)) }
+            }
+            let isMentioned = node.permissions.contains { $0.domain == domain }
+            guard isMentioned || !replacements.isEmpty else { return nil }
+            let copy = Node(copying: node)
+            for (index, child) in replacements { copy.children.entries[index].value = child }
+            if isMentioned {
                 let owner = node.owner == domain ? XenStorePermission(.none, .zero) : node.permissions[0]
-                node.permissions = [owner] + node.permissions.dropFirst().filter { $0.domain != domain }
-                node.generation = generation
+                copy.permissions = [owner] + node.permissions.dropFirst().filter { $0.domain != domain }
+                copy.generation = generation
             }
-            for index in node.children.entries.indices where mentions(node.children.entries[index].value) {
-                Node.own(&node.children.entries[index].value)
-                clean(node.children.entries[index].value)
-            }
+            return copy
         }
-        if mentions(root) { clean(ownedRoot()) }
+        if let new = cleaned(root) { root = new }
         recount()
     }
 
@@ -207,7 +209,9 @@ struct Tree {
         usage = [:]
         func count(_ tree: inout Tree, _ node: Node) {
             for entry in node.children.entries {
-                tree.charge(entry.value.owner, nodes: 1, memory: entry.value.weight(nameByteCount: entry.name.byteCount))
+                tree.charge(
+                    entry.value.owner, nodes: 1,
+                    memory: entry.value.weight(nameByteCount: entry.name.byteCount))
                 count(&tree, entry.value)
             }
         }

@@ -103,7 +103,8 @@ public enum StoreRecord: Equatable, Sendable {
             }
             self = .commit(mutations, by: domain)
         case 3:
-            guard let path = reader.path(), let value = reader.bytes(), let permissions = reader.permissions() else {
+            guard let path = reader.path(), let value = reader.bytes(), let permissions = reader.permissions()
+            else {
                 return nil
             }
             self = .node(path, value: value, permissions)
@@ -130,9 +131,11 @@ public enum StoreRecord: Equatable, Sendable {
                 let flags = reader.byte(), let depth = reader.word()
             else { return nil }
             self = .watch(
-                domain, path: path, token: token, depth: flags & 1 != 0 ? depth : nil, isRelative: flags & 2 != 0)
+                domain, path: path, token: token, depth: flags & 1 != 0 ? depth : nil,
+                isRelative: flags & 2 != 0)
         case 10:
-            guard let domain = reader.domain(), let path = reader.watchPath(), let token = reader.bytes() else {
+            guard let domain = reader.domain(), let path = reader.watchPath(), let token = reader.bytes()
+            else {
                 return nil
             }
             self = .unwatch(domain, path: path, token: token)
@@ -177,7 +180,9 @@ private enum XenABIEncoding {
 
 extension [UInt8] {
     fileprivate mutating func put(_ word: UInt32) {
-        for shift in stride(from: 0, to: 32, by: 8) { append(UInt8(truncatingIfNeeded: word >> UInt32(shift))) }
+        for shift in stride(from: 0, to: 32, by: 8) {
+            append(UInt8(truncatingIfNeeded: word >> UInt32(shift)))
+        }
     }
     fileprivate mutating func put(_ domain: DomainID) {
         append(UInt8(truncatingIfNeeded: domain.rawValue))
@@ -229,7 +234,9 @@ private struct RecordReader {
         return path
     }
     mutating func watchPath() -> [UInt8]? {
-        guard let path = bytes(), let kind = XenStorePath.kind(of: path.span), kind != .relative else { return nil }
+        guard let path = bytes(), let kind = XenStorePath.kind(of: path.span), kind != .relative else {
+            return nil
+        }
         return path
     }
     mutating func permissions() -> [XenStorePermission]? {
@@ -237,7 +244,8 @@ private struct RecordReader {
         var permissions: [XenStorePermission] = []
         for _ in 0..<count {
             guard let access = byte(), let domain = domain() else { return nil }
-            permissions.append(XenStorePermission(XenStoreAccess(rawValue: access).intersection(.readWrite), domain))
+            permissions.append(
+                XenStorePermission(XenStoreAccess(rawValue: access).intersection(.readWrite), domain))
         }
         return permissions
     }

@@ -11,7 +11,8 @@ public enum Mutation: Equatable, Sendable {
 
     var path: [UInt8] {
         switch self {
-        case .write(let path, _), .makeDirectory(let path), .remove(let path), .setPermissions(let path, _): path
+        case .write(let path, _), .makeDirectory(let path), .remove(let path), .setPermissions(let path, _):
+            path
         }
     }
 }
@@ -35,6 +36,8 @@ final class Transaction {
     var tree: Tree
     var accesses: [[UInt8]: Access] = [:]
     var mutations: [Mutation] = []
+    /// What the two take, in bytes.
+    var memory = 0
     /// True if it cannot be committed: it is from before a restart of the store.
     let isDoomed: Bool
 

@@ -131,7 +131,8 @@ extension XenStore {
                 + "watches: \(connection.watches.count)\ntransactions: \(connection.transactions.count)\n"
                 + "outstanding: \(connection.outstanding)\n"
         case ("quota", 4) where words[1] == "set":
-            guard let limit = Quota.names.first(where: { $0.0 == words[2] }), let value = Int(words[3]), value >= 0
+            guard let limit = Quota.names.first(where: { $0.0 == words[2] }), let value = Int(words[3]),
+                value >= 0
             else { throw .invalidArgument }
             quota[keyPath: limit.1] = value
             return "OK"

@@ -13,7 +13,9 @@ extension XenStore {
                 }
                 var name: [UInt8] = []
                 entry.name.append(to: &name)
-                if name.isEmpty || name.count != entry.name.byteCount { problem = "a child of \(path) is misnamed" }
+                if name.isEmpty || name.count != entry.name.byteCount {
+                    problem = "a child of \(path) is misnamed"
+                }
                 check(entry.value, path + "/" + String(decoding: name, as: UTF8.self))
             }
         }
@@ -24,7 +26,9 @@ extension XenStore {
         var registered = specialWatches.count
         func count(_ node: WatchNode, isRoot: Bool) {
             registered += node.watches.count
-            if !isRoot && node.watches.isEmpty && node.children.entries.isEmpty { problem = "an empty watch node" }
+            if !isRoot && node.watches.isEmpty && node.children.entries.isEmpty {
+                problem = "an empty watch node"
+            }
             for entry in node.children.entries { count(entry.value, isRoot: false) }
         }
         count(watches, isRoot: true)

@@ -9,7 +9,9 @@ extension XenStore {
     func access(_ connection: Connection, _ permissions: [XenStorePermission]) -> XenStoreAccess {
         if connection.isPrivileged { return [.readWrite, .own] }
         let owner = permissions[0]
-        func isClient(_ domain: DomainID) -> Bool { domain == connection.domain || domain == connection.target }
+        func isClient(_ domain: DomainID) -> Bool {
+            domain == connection.domain || domain == connection.target
+        }
         if isClient(owner.domain) { return [.readWrite, .own] }
         for index in 1..<max(permissions.count, 1) where isClient(permissions[index].domain) {
             return permissions[index].access
@@ -38,8 +40,22 @@ extension XenStore {
             if !known.isSuperset(of: access) { transaction.accesses[path] = known.union(access) }
             return
         }
-        if !connection.isPrivileged && transaction.accesses.count >= quota.nodesPerTransaction { throw .noSpace }
+        if !connection.isPrivileged && transaction.accesses.count >= quota.nodesPerTransaction {
+            throw .noSpace
+        }
         transaction.accesses[path] = access
+    }
+
+    /// Counts what a transaction takes against its client's memory.
+    private func charge(
+        _ transaction: Transaction, _ byteCount: Int, _ connection: Connection
+    ) throws(XenStoreError) {
+        if !connection.isPrivileged {
+            let others = connection.transactions.reduce(connection.watchMemory) { $0 + $1.memory }
+            let usage = tree.usage[connection.domain.rawValue] ?? Usage()
+            if usage.memory + others + byteCount > quota.memoryHard { throw .noMemory }
+        }
+        transaction.memory += byteCount
     }
 
     // MARK: Reading
@@ -68,7 +84,8 @@ extension XenStore {
     }
 
     func directoryPart(
-        _ header: XenStoreHeader, _ payload: Span<UInt8>, _ connection: Connection, _ transaction: Transaction?
+        _ header: XenStoreHeader, _ payload: Span<UInt8>, _ connection: Connection,
+        _ transaction: Transaction?
     ) throws(XenStoreError) {
         var fields = XenStoreFields(payload)
         guard let field = fields.next(), let second = fields.next(), fields.rest.isEmpty,
@@ -131,7 +148,9 @@ extension XenStore {
         guard access(connection, node.permissions).contains(.write) else { throw .accessDenied }
         let usage = (transaction?.tree ?? tree).usage[connection.domain.rawValue] ?? Usage()
         if missing > 0 && usage.nodes + missing > quota.nodes { throw .noSpace }
-        if usage.memory + connection.watchMemory + growth + missing * 96 > quota.memoryHard { throw .noMemory }
+        if usage.memory + connection.watchMemory + growth + missing * 96 > quota.memoryHard {
+            throw .noMemory
+        }
         return missing > 0
     }
 
@@ -151,7 +170,8 @@ extension XenStore {
     }
 
     func setPermissions(
-        _ path: [UInt8], _ permissions: [XenStorePermission], _ connection: Connection, _ transaction: Transaction?
+        _ path: [UInt8], _ permissions: [XenStorePermission], _ connection: Connection,
+        _ transaction: Transaction?
     ) throws(XenStoreError) {
         if !connection.isPrivileged && permissions.count > quota.permissionsPerNode { throw .noSpace }
         if path[0] == 0x40 {
@@ -172,6 +192,9 @@ extension XenStore {
     ) throws(XenStoreError) {
         generation += 1
         if let transaction {
+            var byteCount = mutation.path.count + 96
+            if case .write(_, let value) = mutation { byteCount += value.count }
+            try charge(transaction, byteCount, connection)
             _ = XenStore.apply(mutation, by: connection.domain, to: &transaction.tree, generation: generation)
             transaction.mutations.append(mutation)
             return

@@ -39,7 +39,9 @@ extension XenStore {
             connections[entry.connection]?.target = target
         case .watch(let domain, let path, let token, let depth, let isRelative):
             guard let connection = ringConnection(domain) else { return false }
-            guard !connection.watches.contains(where: { $0.path == path && $0.token == token }) else { return false }
+            guard !connection.watches.contains(where: { $0.path == path && $0.token == token }) else {
+                return false
+            }
             register(
                 Watch(connection: connection, path: path, token: token, depth: depth, isRelative: isRelative))
         case .unwatch(let domain, let path, let token):
@@ -86,7 +88,9 @@ extension XenStore {
 
     /// The domain whose ring the connection is.
     public func domain(of id: ConnectionID) -> DomainID? {
-        guard let domain = connection(id)?.domain, domains[domain.rawValue]?.connection == id else { return nil }
+        guard let domain = connection(id)?.domain, domains[domain.rawValue]?.connection == id else {
+            return nil
+        }
         return domain
     }
 
@@ -111,7 +115,8 @@ extension XenStore {
             for watch in connection.watches {
                 body(
                     .watch(
-                        id, path: watch.path, token: watch.token, depth: watch.depth, isRelative: watch.isRelative))
+                        id, path: watch.path, token: watch.token, depth: watch.depth,
+                        isRelative: watch.isRelative))
             }
         }
         for (number, domain) in domains {

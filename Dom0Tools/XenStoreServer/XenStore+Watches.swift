@@ -40,7 +40,8 @@ extension XenStore {
 
     func unwatch(_ path: Span<UInt8>, token: [UInt8], _ connection: Connection) throws(XenStoreError) {
         let absolute = try absolutePath(path, connection, allowsSpecial: true)
-        guard let index = connection.watches.firstIndex(where: { $0.path == absolute && $0.token == token }) else {
+        guard let index = connection.watches.firstIndex(where: { $0.path == absolute && $0.token == token })
+        else {
             throw .noEntry
         }
         unregister(connection.watches.remove(at: index))
@@ -107,7 +108,8 @@ extension XenStore {
 
     /// A change is told to who may read the node, could read it before, or may list its parent.
     private func mayKnow(
-        _ connection: Connection, _ path: [UInt8], _ removed: Node?, _ permissionsBefore: [XenStorePermission]?
+        _ connection: Connection, _ path: [UInt8], _ removed: Node?,
+        _ permissionsBefore: [XenStorePermission]?
     ) -> Bool {
         if let permissionsBefore, access(connection, permissionsBefore).contains(.read) { return true }
         if let node = removed ?? tree.node(path), access(connection, node.permissions).contains(.read) {
@@ -121,7 +123,8 @@ extension XenStore {
     func deliver(_ payload: [UInt8], to connection: Connection) {
         if !connection.isPrivileged {
             let usage = tree.usage[connection.domain.rawValue] ?? Usage()
-            guard usage.memory + connection.watchMemory + connection.outputByteCount <= quota.memoryHard else {
+            guard usage.memory + connection.watchMemory + connection.outputByteCount <= quota.memoryHard
+            else {
                 return  // A guest that does not take its events loses them.
             }
         }

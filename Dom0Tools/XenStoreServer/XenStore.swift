@@ -95,8 +95,9 @@ public final class XenStore {
         guard let connection = connection(id) else { return }
         let hadOutput = connection.hasOutput
         if logsRequests {
-            log?("store: domain \(connection.domain.rawValue) operation \(header.operation.rawValue) "
-                + "request \(header.requestID) transaction \(header.transactionID)")
+            log?(
+                "store: domain \(connection.domain.rawValue) operation \(header.operation.rawValue) "
+                    + "request \(header.requestID) transaction \(header.transactionID)")
         }
         do {
             try dispatch(header, payload, connection)
@@ -121,7 +122,8 @@ public final class XenStore {
         name.append(0)
         connection.reply(
             XenStoreHeader(
-                operation: .error, requestID: header.requestID, transactionID: header.transactionID), name.span)
+                operation: .error, requestID: header.requestID, transactionID: header.transactionID),
+            name.span)
     }
 
     private func dispatch(
@@ -157,7 +159,9 @@ public final class XenStore {
             let path = try absolutePath(payload.extracting(field), connection, allowsSpecial: true)
             var permissions: [XenStorePermission] = []
             while let field = fields.next() {
-                guard let permission = XenStorePermission(payload.extracting(field)) else { throw .invalidArgument }
+                guard let permission = XenStorePermission(payload.extracting(field)) else {
+                    throw .invalidArgument
+                }
                 permissions.append(permission)
             }
             guard fields.rest.isEmpty, !permissions.isEmpty else { throw .invalidArgument }
@@ -242,7 +246,8 @@ public final class XenStore {
             guard connection.isPrivileged else { throw .accessDenied }
             var fields = XenStoreFields(payload)
             guard let first = fields.next(), let second = fields.next(), fields.rest.isEmpty,
-                let domain = domainID(payload.extracting(first)), let target = domainID(payload.extracting(second))
+                let domain = domainID(payload.extracting(first)),
+                let target = domainID(payload.extracting(second))
             else { throw .invalidArgument }
             try setTarget(of: domain, to: target)
             acknowledge(header, connection)
@@ -266,12 +271,15 @@ public final class XenStore {
     // MARK: Fields
 
     func domainID(_ text: Span<UInt8>) -> DomainID? {
-        guard let number = text.decimal(as: UInt16.self), DomainID(rawValue: number).isReal else { return nil }
+        guard let number = text.decimal(as: UInt16.self), DomainID(rawValue: number).isReal else {
+            return nil
+        }
         return DomainID(rawValue: number)
     }
 
     private func onlyDomain(_ payload: Span<UInt8>) throws(XenStoreError) -> DomainID {
-        guard let field = XenStoreFields.only(payload), let domain = domainID(payload.extracting(field)) else {
+        guard let field = XenStoreFields.only(payload), let domain = domainID(payload.extracting(field))
+        else {
             throw .invalidArgument
         }
         return domain

@@ -74,7 +74,8 @@ import Synchronization
         }
         // Whatever stands behind the end is dropped.
         if byteCount < capacity {
-            unsafe (base + byteCount).initializeMemory(as: UInt8.self, repeating: 0, count: capacity - byteCount)
+            unsafe (base + byteCount).initializeMemory(
+                as: UInt8.self, repeating: 0, count: capacity - byteCount)
         }
     }
 

@@ -130,7 +130,8 @@ public final class LocalStoreClient {
                     guard let path = fields.next(), let token = fields.next(),
                         let number = payload.extracting(token).decimal(as: UInt64.self)
                     else { return true }
-                    events.append((number, String(decoding: payload.extracting(path).copied(), as: UTF8.self)))
+                    events.append(
+                        (number, String(decoding: payload.extracting(path).copied(), as: UTF8.self)))
                     return true
                 }
             } catch {

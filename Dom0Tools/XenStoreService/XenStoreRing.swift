@@ -25,12 +25,11 @@ import XenStoreWire
 
     private static var size: UInt32 { UInt32(XenStoreRingLayout.ringByteCount) }
 
-    /// Says what the store can do, and that the ring is in use.
+    /// Says what the store can do. A guest may be asking for a fresh start already: that is left for `reset`.
     func open() {
         let features: XenStoreServerFeatures = [.reconnection, .errorField, .watchDepth]
         view.store(features.rawValue, to: .serverFeatures)
         view.store(XenStoreRingError.none.rawValue, to: .error)
-        view.store(0 as UInt32, to: .connection)
     }
 
     /// True if the guest asks for a fresh start.
@@ -77,7 +76,8 @@ import XenStoreWire
         let count = min(Int(Self.size - used), bytes.count)
         let responses = Field<XenStoreRingLayout, UInt8>.responses
         for index in 0..<count {
-            view.store(bytes[index], to: responses.element(Int((producer &+ UInt32(index)) & (Self.size - 1))))
+            view.store(
+                bytes[index], to: responses.element(Int((producer &+ UInt32(index)) & (Self.size - 1))))
         }
         if count > 0 { view.store(producer &+ UInt32(count), to: .responseProducer) }
         return count

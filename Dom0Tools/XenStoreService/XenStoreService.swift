@@ -313,7 +313,9 @@ public final class XenStoreService {
         var moved = 0
         var failure: XenStoreRing.Corrupt?
         store.sendOutput(connection.id) { bytes in
-            do throws(XenStoreRing.Corrupt) { moved = try connection.ring.put(bytes) } catch { failure = error }
+            do throws(XenStoreRing.Corrupt) { moved = try connection.ring.put(bytes) } catch {
+                failure = error
+            }
             return moved
         }
         if let failure { throw failure }
@@ -361,7 +363,9 @@ public final class XenStoreService {
                 if let socket = sockets[id] {
                     if !socket.interest.contains(.writable) { flush(socket) }
                 } else if let ring = rings[id] {
-                    if store.outputByteCount(id) > 0, let domain = store.domain(of: id) { serve(ring, domain) }
+                    if store.outputByteCount(id) > 0, let domain = store.domain(of: id) {
+                        serve(ring, domain)
+                    }
                 } else if let local = locals[id] {
                     local.takeEvents()
                 }

@@ -69,7 +69,9 @@ public struct BackendHandshake: Equatable, BitwiseCopyable, Sendable {
         switch seen {
         case .initialising, .initWait, .reconfiguring, .reconfigured:
             // After a close this is the next driver.
-            guard state == .closed, isOnline else { return state == .closed && !isOnline ? remove() : .nothing }
+            guard state == .closed, isOnline else {
+                return state == .closed && !isOnline ? remove() : .nothing
+            }
             state = .initWait
             return .publishFeatures
         case .initialised, .connected:
@@ -87,7 +89,8 @@ public struct BackendHandshake: Equatable, BitwiseCopyable, Sendable {
     }
 
     private mutating func connectIfReady() -> Action {
-        guard state == .initWait, isHotplugged, !isConnecting, frontend == .initialised || frontend == .connected
+        guard state == .initWait, isHotplugged, !isConnecting,
+            frontend == .initialised || frontend == .connected
         else { return .nothing }
         isConnecting = true
         return .connect

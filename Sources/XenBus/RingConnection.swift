@@ -48,7 +48,9 @@ public struct RingConnection: Equatable, BitwiseCopyable, Sendable {
         }
         references = InlineArray(repeating: 0)
         if let order = try number(XenBusKey.ringPageOrder, nil, .ringPageOrder) {
-            guard order <= maximumPageOrder, order <= Self.maximumPageOrder else { throw .malformed(.ringPageOrder) }
+            guard order <= maximumPageOrder, order <= Self.maximumPageOrder else {
+                throw .malformed(.ringPageOrder)
+            }
             pageCount = 1 << Int(order)
             for index in 0..<pageCount {
                 guard
@@ -63,7 +65,9 @@ public struct RingConnection: Equatable, BitwiseCopyable, Sendable {
             }
             references[0] = reference
         }
-        guard let port = try number(XenBusKey.eventChannel, nil, .eventChannel) else { throw .missing(.eventChannel) }
+        guard let port = try number(XenBusKey.eventChannel, nil, .eventChannel) else {
+            throw .missing(.eventChannel)
+        }
         self.port = EventPort(rawValue: port)
     }
 

@@ -25,7 +25,9 @@ public struct XenStoreFramer: Sendable {
 
     /// How many more bytes complete the pending packet, as far as is known: the header first.
     public var missingByteCount: Int {
-        guard let header = XenStoreHeader(pending.span) else { return XenStoreHeader.byteCount - pending.count }
+        guard let header = XenStoreHeader(pending.span) else {
+            return XenStoreHeader.byteCount - pending.count
+        }
         return XenStoreHeader.byteCount + Int(header.length) - pending.count
     }
 
@@ -46,7 +48,9 @@ public struct XenStoreFramer: Sendable {
             guard missingByteCount == 0 else { continue }
             let packet = pending
             pending.removeAll(keepingCapacity: true)
-            guard body(header, packet.span.extracting(XenStoreHeader.byteCount..<packet.count)) else { return at }
+            guard body(header, packet.span.extracting(XenStoreHeader.byteCount..<packet.count)) else {
+                return at
+            }
         }
         while at < bytes.count {
             guard let header = XenStoreHeader(bytes, at: at) else { break }

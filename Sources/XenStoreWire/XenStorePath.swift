@@ -81,13 +81,13 @@ public struct XenStorePath: Equatable, Sendable {
 }
 
 #if !hasFeature(Embedded)
-extension XenStorePath: Hashable, CustomStringConvertible {
-    /// The path; nil if the text is not an absolute one.
-    public init?(_ text: String) {
-        let bytes = Array(text.utf8)
-        guard Self.kind(of: bytes.span) == .absolute else { return nil }
-        self.init(checked: bytes)
+    extension XenStorePath: Hashable, CustomStringConvertible {
+        /// The path; nil if the text is not an absolute one.
+        public init?(_ text: String) {
+            let bytes = Array(text.utf8)
+            guard Self.kind(of: bytes.span) == .absolute else { return nil }
+            self.init(checked: bytes)
+        }
+        public var description: String { String(decoding: bytes, as: UTF8.self) }
     }
-    public var description: String { String(decoding: bytes, as: UTF8.self) }
-}
 #endif

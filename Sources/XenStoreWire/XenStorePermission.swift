@@ -26,7 +26,9 @@ public struct XenStorePermission: Equatable, BitwiseCopyable, Sendable {
 
     /// Reads an entry such as `r5`; nil if the letter is none of w r b n or the number no domain's.
     public init?(_ text: Span<UInt8>) {
-        guard text.count >= 2, let number = text.extracting(1..<text.count).decimal(as: UInt16.self) else { return nil }
+        guard text.count >= 2, let number = text.extracting(1..<text.count).decimal(as: UInt16.self) else {
+            return nil
+        }
         switch text[0] {
         case 0x77: access = .write
         case 0x72: access = .read

@@ -97,7 +97,8 @@ public enum XenStoreRequest: Equatable, Sendable {
             field(decimal: domain.rawValue)
             field(decimal: frame)
             field(decimal: port.rawValue)
-        case .release(let domain), .getDomainPath(let domain), .isDomainIntroduced(let domain), .resume(let domain):
+        case .release(let domain), .getDomainPath(let domain), .isDomainIntroduced(let domain),
+            .resume(let domain):
             field(decimal: domain.rawValue)
         case .setTarget(let domain, let target):
             field(decimal: domain.rawValue)

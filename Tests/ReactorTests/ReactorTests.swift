@@ -125,8 +125,9 @@ final class Pipe {
         #expect(throws: ReactorError(operation: "catch signal 4711", number: EINVAL)) {
             try reactor.onSignal(4711) {}
         }
-        #expect(ReactorError(operation: "watch descriptor 7", number: EBADF).description
-            == "cannot watch descriptor 7: Bad file descriptor")
+        #expect(
+            ReactorError(operation: "watch descriptor 7", number: EBADF).description
+                == "cannot watch descriptor 7: Bad file descriptor")
     }
 
     @Test func firesTimersInOrderOfDeadlineAndNotCancelledOnes() throws {

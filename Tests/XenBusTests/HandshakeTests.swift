@@ -151,8 +151,12 @@ struct DevicePair {
 }
 
 @Suite struct RingConnectionTests {
-    private func decode(_ nodes: [String: String], _ order: UInt32 = 0) throws(RingConnection.Problem) -> RingConnection {
-        try RingConnection(maximumPageOrder: order) { nodes[String(decoding: $0, as: UTF8.self)].map { Array($0.utf8) } }
+    private func decode(_ nodes: [String: String], _ order: UInt32 = 0) throws(RingConnection.Problem)
+        -> RingConnection
+    {
+        try RingConnection(maximumPageOrder: order) {
+            nodes[String(decoding: $0, as: UTF8.self)].map { Array($0.utf8) }
+        }
     }
 
     @Test func readsOnePage() throws {

@@ -26,7 +26,8 @@ import XenStoreWire
     @Test func listsNamesOfAnyLengthInOrder() throws {
         let client = fixture.privileged()
         let names = [
-            "a", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghijklmno", "abcdefghijklmnop", "abcdefghijklmnopq",
+            "a", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghijklmno", "abcdefghijklmnop",
+            "abcdefghijklmnopq",
             "feature-max-indirect-segments", "feature-max-indirect-segmentt", "Z", "0", "10", "9",
         ]
         for name in names.reversed() { try client.write("/d/\(name)", name) }
@@ -57,7 +58,8 @@ import XenStoreWire
     }
 
     @Test(arguments: [
-        "", "a b", "/a//b", "/a/", "//", "/a.b", "/a\u{1}", "/ä", "/" + String(repeating: "x", count: 3072), "@x",
+        "", "a b", "/a//b", "/a/", "//", "/a.b", "/a\u{1}", "/ä", "/" + String(repeating: "x", count: 3072),
+        "@x",
         String(repeating: "x", count: 2049),
     ])
     func refusesBadPaths(_ path: String) throws {
@@ -86,23 +88,29 @@ import XenStoreWire
     @Test func refusesMalformedPayloads() throws {
         let client = fixture.privileged()
         let cases: [(XenStoreOperation, [UInt8])] = [
-            (.read, []), (.read, "/".bytes), (.read, "/\0/\0".bytes), (.read, "/\0x".bytes), (.write, "/a".bytes),
+            (.read, []), (.read, "/".bytes), (.read, "/\0/\0".bytes), (.read, "/\0x".bytes),
+            (.write, "/a".bytes),
             (.write, []), (.directory, []), (.makeDirectory, "/a".bytes), (.remove, "/a\0b\0".bytes),
             (.watch, "/a\0".bytes), (.watch, "/a\0t".bytes), (.watch, "/a\0t\0x\0".bytes),
             (.watch, "/a\0t\01\02\0".bytes), (.watch, "/a\0t\0-1\0".bytes), (.unwatch, "/a\0".bytes),
-            (.setPermissions, "/\0".bytes), (.setPermissions, "/\0q0\0".bytes), (.setPermissions, "/\0r\0".bytes),
-            (.setPermissions, "/\0r70000\0".bytes), (.setPermissions, "/\0r0".bytes), (.transactionEnd, "T\0".bytes),
+            (.setPermissions, "/\0".bytes), (.setPermissions, "/\0q0\0".bytes),
+            (.setPermissions, "/\0r\0".bytes),
+            (.setPermissions, "/\0r70000\0".bytes), (.setPermissions, "/\0r0".bytes),
+            (.transactionEnd, "T\0".bytes),
             (.transactionEnd, []), (.transactionEnd, "X\0".bytes), (.transactionEnd, "TT\0".bytes),
             (.introduce, "1\0".bytes), (.introduce, "0\01\01\0".bytes), (.introduce, "1\0x\01\0".bytes),
-            (.release, "0\0".bytes), (.release, "x\0".bytes), (.release, "40000\0".bytes), (.getDomainPath, []),
-            (.isDomainIntroduced, "-1\0".bytes), (.resume, "\0".bytes), (.setTarget, "1\0".bytes), (.control, []),
+            (.release, "0\0".bytes), (.release, "x\0".bytes), (.release, "40000\0".bytes),
+            (.getDomainPath, []),
+            (.isDomainIntroduced, "-1\0".bytes), (.resume, "\0".bytes), (.setTarget, "1\0".bytes),
+            (.control, []),
             (.control, "check".bytes), (.control, "nonsense\0".bytes), (.directoryPart, "/\0".bytes),
             (.directoryPart, "/\0x\0".bytes), (.resetWatches, []),
         ]
         for (operation, payload) in cases {
             let expected: XenStoreError =
                 operation == .transactionEnd && payload == "T\0".bytes ? .noEntry : .invalidArgument
-            #expect(try client.send(operation, payload) == .failure(expected), "\(operation.rawValue) \(payload)")
+            #expect(
+                try client.send(operation, payload) == .failure(expected), "\(operation.rawValue) \(payload)")
         }
         for unknown: UInt32 in [15, 16, 20, 23, 0xffff, .max] {
             #expect(try client.send(XenStoreOperation(rawValue: unknown), []) == .failure(.notImplemented))
@@ -159,9 +167,11 @@ import XenStoreWire
         let two = try fixture.guest(2)
         try tools.write("/n", "v")
         let cases: [([XenStorePermission], reads: Bool, writes: Bool)] = [
-            ([.init(.none, 0)], false, false), ([.init(.read, 0)], true, false), ([.init(.write, 0)], false, true),
+            ([.init(.none, 0)], false, false), ([.init(.read, 0)], true, false),
+            ([.init(.write, 0)], false, true),
             ([.init(.readWrite, 0)], true, true), ([.init(.none, 0), .init(.read, 1)], true, false),
-            ([.init(.none, 0), .init(.write, 1)], false, true), ([.init(.readWrite, 0), .init(.none, 1)], false, false),
+            ([.init(.none, 0), .init(.write, 1)], false, true),
+            ([.init(.readWrite, 0), .init(.none, 1)], false, false),
             ([.init(.none, 1)], true, true),
         ]
         for (permissions, reads, writes) in cases {
@@ -194,7 +204,9 @@ import XenStoreWire
         let model = try fixture.guest(6)
         try guest.write("private", "1")
         #expect(try model.readError("/local/domain/5/private") == .accessDenied)
-        #expect(try guest.error(.setTarget(DomainID(rawValue: 6), target: DomainID(rawValue: 5))) == .accessDenied)
+        #expect(
+            try guest.error(.setTarget(DomainID(rawValue: 6), target: DomainID(rawValue: 5))) == .accessDenied
+        )
         #expect(try tools.error(.setTarget(DomainID(rawValue: 9), target: DomainID(rawValue: 5))) == .noEntry)
         #expect(try tools.ok(.setTarget(DomainID(rawValue: 6), target: DomainID(rawValue: 5))) == "OK|")
         #expect(try model.read("/local/domain/5/private") == "1")

@@ -74,9 +74,29 @@ import XenStoreWire
         let value = String(repeating: "x", count: 2000)
         for index in 0..<4 { try guest.write("v\(index)", value) }
         #expect(try guest.writeError("v4", value) == .noMemory)
-        #expect(try guest.error(.watch("v1".bytes, token: Array(repeating: 0x74, count: 2000), depth: nil)) == .noMemory)
+        #expect(
+            try guest.error(.watch("v1".bytes, token: Array(repeating: 0x74, count: 2000), depth: nil))
+                == .noMemory)
         try guest.remove("v0")
         try guest.write("v4", value)
+        #expect(fixture.store.firstBrokenInvariant() == nil)
+    }
+
+    @Test func limitsMemoryOfTransactions() throws {
+        fixture.store.quota.memoryHard = 50_000
+        let guest = try fixture.guest(1)
+        let transaction = try guest.start()
+        let value = String(repeating: "x", count: 2000)
+        var count = 0
+        while try guest.writeError("same", value, in: transaction) == nil {
+            count += 1
+            try #require(count < 100)
+        }
+        #expect(count > 10)
+        #expect(try guest.writeError("same", value, in: transaction) == .noMemory)
+        try guest.ok(.transactionEnd(commits: true), in: transaction)
+        #expect(try guest.read("same") == value)
+        try guest.write("same", value)
         #expect(fixture.store.firstBrokenInvariant() == nil)
     }
 

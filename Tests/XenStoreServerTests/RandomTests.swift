@@ -39,7 +39,8 @@ struct Dice {
                 tree.put(path.bytes, value: "\(step)".bytes, creator: owner, generation: UInt64(step))
             case 3: _ = tree.remove(path.bytes, generation: UInt64(step))
             case 4 where tree.node(path.bytes) != nil:
-                tree.setPermissions(path.bytes, [.init(.read, owner), .init(.write, 2)], generation: UInt64(step))
+                tree.setPermissions(
+                    path.bytes, [.init(.read, owner), .init(.write, 2)], generation: UInt64(step))
             case 5 where dice.roll(10) == 0: tree.forget(owner, generation: UInt64(step))
             default: snapshots.append((tree, contents(tree)))
             }
@@ -91,7 +92,8 @@ struct Dice {
         try tools.write("/secret", "kept")
         let guests = [try fixture.guest(1), try fixture.guest(2)]
         let words = [
-            "/", "/secret", "/local/domain/1", "/local/domain/2/data", "data", "data/x", "@releaseDomain", "", "n1", "r2",
+            "/", "/secret", "/local/domain/1", "/local/domain/2/data", "data", "data/x", "@releaseDomain", "",
+            "n1", "r2",
             "b0", "T", "F", "0", "1", "4294967296", "token", "\u{0}", "//", "data/",
         ]
         var transactions: [UInt32] = [0]

@@ -16,11 +16,15 @@ import XenStoreWire
                 "\(String(decoding: path, as: UTF8.self)) = \(String(decoding: node.value, as: UTF8.self)) "
                     + String(decoding: text, as: UTF8.self))
         }
-        for domain in store.restoredDomains { lines.append("\(domain.domain) \(domain.frame) \(domain.port)") }
+        for domain in store.restoredDomains {
+            lines.append("\(domain.domain) \(domain.frame) \(domain.port)")
+        }
         for domain in store.introducedDomains {
             guard let id = store.ring(of: domain), let connection = store.connection(id) else { continue }
             for watch in connection.watches {
-                lines.append("\(domain) \(watch.path) \(watch.token) \(String(describing: watch.depth)) \(watch.isRelative)")
+                lines.append(
+                    "\(domain) \(watch.path) \(watch.token) \(String(describing: watch.depth)) \(watch.isRelative)"
+                )
             }
             lines.append("target \(String(describing: connection.target))")
         }
@@ -101,7 +105,8 @@ import XenStoreWire
             try request.encode(to: &packet)
             let payload = Array(packet[16...])
             copy.handle(
-                XenStoreHeader(operation: request.operation, requestID: 7, transactionID: transaction), payload.span,
+                XenStoreHeader(operation: request.operation, requestID: 7, transactionID: transaction),
+                payload.span,
                 from: id)
             var reply: [UInt8] = []
             copy.sendOutput(id) {

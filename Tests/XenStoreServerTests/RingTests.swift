@@ -181,6 +181,29 @@ import XenStoreWire
 }
 
 @Suite struct JournalTests {
+    @Test func aGuestThatAskedForAFreshStartMeanwhileGetsIt() throws {
+        let folder = TemporaryFolder()
+        let guest = GuestRing()
+        let one = DomainID(rawValue: 1)
+        do {
+            let service = XenStoreService(reactor: try Reactor())
+            try service.openJournal(folder.path + "/journal")
+            service.introduce(one, frame: 1, port: EventPort(rawValue: 3), ring: guest.makeRing())
+            _ = guest.put([1, 2, 3])
+            service.ringEvent(one)
+        }
+        guest.view.store(1 as UInt32, to: .connection)
+        let service = XenStoreService(reactor: try Reactor())
+        try service.openJournal(folder.path + "/journal")
+        service.attach(one, ring: guest.makeRing())
+        #expect(guest.view.load(.connection) == 0)
+        var bytes: [UInt8] = []
+        try XenStoreRequest.getDomainPath(one).encode(requestID: 8, to: &bytes)
+        _ = guest.put(bytes[...])
+        service.ringEvent(one)
+        #expect(guest.take().map(\.header.requestID) == [8])
+    }
+
     @Test func ringClientsSurviveTheServiceInTheMiddleOfARequest() throws {
         let folder = TemporaryFolder()
         let guest = GuestRing()
@@ -195,7 +218,8 @@ import XenStoreWire
             try service.client.setPermissions("/local/domain/1", [.init(.none, 1)])
             service.introduce(one, frame: 0x1234, port: EventPort(rawValue: 3), ring: guest.makeRing())
             var watch: [UInt8] = []
-            try XenStoreRequest.watch("data".bytes, token: [0x74], depth: nil).encode(requestID: 4, to: &watch)
+            try XenStoreRequest.watch("data".bytes, token: [0x74], depth: nil).encode(
+                requestID: 4, to: &watch)
             _ = guest.put(watch[...])
             service.ringEvent(one)
             #expect(guest.take().count == 2)

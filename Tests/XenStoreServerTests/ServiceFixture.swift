@@ -96,7 +96,8 @@ final class ServiceThread: @unchecked Sendable {
         let chunk = bytes.prefix(room)
         for (index, byte) in chunk.enumerated() {
             view.store(
-                byte, to: Field<XenStoreRingLayout, UInt8>.requests.element(Int(producer &+ UInt32(index)) & 1023))
+                byte,
+                to: Field<XenStoreRingLayout, UInt8>.requests.element(Int(producer &+ UInt32(index)) & 1023))
         }
         view.store(producer &+ UInt32(chunk.count), to: .requestProducer)
         return chunk.count

@@ -28,8 +28,9 @@ import XenStoreWire
         #expect(throws: StoreClientError.refused(operation: "write /bad path", .invalidArgument)) {
             try client.write("/bad path", "")
         }
-        #expect(StoreClientError.refused(operation: "write /bad path", .invalidArgument).description
-            == "store: cannot write /bad path: Invalid argument (EINVAL)")
+        #expect(
+            StoreClientError.refused(operation: "write /bad path", .invalidArgument).description
+                == "store: cannot write /bad path: Invalid argument (EINVAL)")
         #expect(throws: StoreClientError.refused(operation: "write /long", .tooBig)) {
             try client.write("/long", String(repeating: "x", count: 4096))
         }

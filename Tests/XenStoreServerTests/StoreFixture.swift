@@ -21,7 +21,8 @@ final class StoreFixture {
     /// An introduced domain's ring, with a home directory of its own.
     func guest(_ number: UInt16) throws -> TestClient {
         let domain = DomainID(rawValue: number)
-        let client = TestClient(self, store.introduce(domain, frame: UInt64(number) << 8, port: EventPort(rawValue: 1)))
+        let client = TestClient(
+            self, store.introduce(domain, frame: UInt64(number) << 8, port: EventPort(rawValue: 1)))
         let toolstack = privileged()
         try toolstack.write("/local/domain/\(number)", "")
         try toolstack.ok(.setPermissions(Array("/local/domain/\(number)".utf8), [.init(.none, domain)]))
@@ -52,7 +53,8 @@ final class TestClient {
     ) throws -> Result<[UInt8], XenStoreError> {
         nextID += 1
         let header = XenStoreHeader(
-            operation: operation, requestID: nextID, transactionID: transaction, length: UInt32(payload.count))
+            operation: operation, requestID: nextID, transactionID: transaction, length: UInt32(payload.count)
+        )
         fixture.store.handle(header, payload.span, from: id)
         var replies: [(XenStoreHeader, [UInt8])] = []
         collect { replies.append(($0, $1)) }
@@ -95,7 +97,9 @@ final class TestClient {
         return events
     }
 
-    func request(_ request: XenStoreRequest, in transaction: UInt32 = 0) throws -> Result<[UInt8], XenStoreError> {
+    func request(_ request: XenStoreRequest, in transaction: UInt32 = 0) throws -> Result<
+        [UInt8], XenStoreError
+    > {
         var packet: [UInt8] = []
         try request.encode(to: &packet)
         return try send(request.operation, Array(packet[16...]), in: transaction)
@@ -126,7 +130,8 @@ final class TestClient {
     func directory(_ path: String, in transaction: UInt32 = 0) throws -> String {
         try ok(.directory(Array(path.utf8)), in: transaction)
     }
-    func writeError(_ path: String, _ value: String = "", in transaction: UInt32 = 0) throws -> XenStoreError? {
+    func writeError(_ path: String, _ value: String = "", in transaction: UInt32 = 0) throws -> XenStoreError?
+    {
         try error(.write(Array(path.utf8), value: Array(value.utf8)), in: transaction)
     }
     func remove(_ path: String, in transaction: UInt32 = 0) throws {

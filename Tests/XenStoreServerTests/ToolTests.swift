@@ -19,12 +19,16 @@ struct ToolTests {
         #expect(run("xenstore-read", "-p", "/a/c") == Outcome(status: 0, output: "/a/c: x y\n"))
         #expect(run("xenstore-list", "/a") == Outcome(status: 0, output: "b\nc\n"))
         #expect(run("xenstore-ls", "/a") == Outcome(status: 0, output: "b = \"hello\"\nc = \"x y\"\n"))
-        #expect(run("xenstore-ls", "-f", "/") == Outcome(
-            status: 0, output: "/a = \"\"\n/a/b = \"hello\"\n/a/c = \"x y\"\n"))
+        #expect(
+            run("xenstore-ls", "-f", "/")
+                == Outcome(
+                    status: 0, output: "/a = \"\"\n/a/b = \"hello\"\n/a/c = \"x y\"\n"))
         #expect(run("xenstore-exists", "/a/b").status == 0)
         #expect(run("xenstore-exists", "/a/d").status == 1)
         #expect(run("xenstore-rm", "/a/b").status == 0)
-        #expect(run("xenstore-read", "/a/b") == Outcome(status: 1, output: "xenstore-read: couldn't read path /a/b\n"))
+        #expect(
+            run("xenstore-read", "/a/b")
+                == Outcome(status: 1, output: "xenstore-read: couldn't read path /a/b\n"))
         #expect(run("xenstore-rm", "/a").status == 0)
         #expect(run("xenstore-ls", "/") == Outcome(status: 0, output: ""))
         #expect(run("xenstore-write", "bad path", "x").status == 1)
@@ -120,7 +124,7 @@ final class RunningTool {
         let result = unsafe posix_spawn(
             &process, "/usr/bin/" + words[0], &actions, nil, &arguments, &environment)
         unsafe posix_spawn_file_actions_destroy(&actions)
-        for unsafe string in unsafe arguments + environment { unsafe free(string) }
+        unsafe (arguments + environment).forEach { unsafe free($0) }
         close(ends[1])
         try #require(result == 0)
     }

@@ -112,24 +112,29 @@ import XenStoreWire
     @Test func requestsHaveTheirPayloads() throws {
         let one = DomainID(rawValue: 1)
         let cases: [(XenStoreRequest, UInt32, String)] = [
-            (.control(Array("check".utf8)), 0, "check|"), (.directory([0x2f]), 1, "/|"), (.read([0x2f]), 2, "/|"),
+            (.control(Array("check".utf8)), 0, "check|"), (.directory([0x2f]), 1, "/|"),
+            (.read([0x2f]), 2, "/|"),
             (.getPermissions([0x2f]), 3, "/|"), (.watch([0x61], token: [0x62], depth: nil), 4, "a|b|"),
             (.watch([0x61], token: [0x62], depth: 12), 4, "a|b|12|"), (.unwatch([0x61], token: []), 5, "a||"),
             (.transactionStart, 6, "|"), (.transactionEnd(commits: true), 7, "T|"),
             (.transactionEnd(commits: false), 7, "F|"),
-            (.introduce(one, frame: 0xfeffc, port: EventPort(rawValue: 3)), 8, "1|1044476|3|"), (.release(one), 9, "1|"),
+            (.introduce(one, frame: 0xfeffc, port: EventPort(rawValue: 3)), 8, "1|1044476|3|"),
+            (.release(one), 9, "1|"),
             (.getDomainPath(one), 10, "1|"), (.write([0x61], value: [0x62, 0, 0x63]), 11, "a|b|c"),
             (.makeDirectory([0x61]), 12, "a|"), (.remove([0x61]), 13, "a|"),
             (.setPermissions([0x61], [.init(.none, one), .init(.readWrite, .zero)]), 14, "a|n1|b0|"),
-            (.isDomainIntroduced(one), 17, "1|"), (.resume(one), 18, "1|"), (.setTarget(one, target: .zero), 19, "1|0|"),
+            (.isDomainIntroduced(one), 17, "1|"), (.resume(one), 18, "1|"),
+            (.setTarget(one, target: .zero), 19, "1|0|"),
             (.resetWatches, 21, "|"), (.directoryPart([0x61], offset: 4294967295), 22, "a|4294967295|"),
         ]
         for (request, number, payload) in cases {
             var bytes: [UInt8] = [0xaa]
             try request.encode(requestID: 5, transactionID: 6, to: &bytes)
-            #expect(XenStoreHeader(bytes.span, at: 1) == XenStoreHeader(
-                operation: XenStoreOperation(rawValue: number), requestID: 5, transactionID: 6,
-                length: UInt32(payload.utf8.count)))
+            #expect(
+                XenStoreHeader(bytes.span, at: 1)
+                    == XenStoreHeader(
+                        operation: XenStoreOperation(rawValue: number), requestID: 5, transactionID: 6,
+                        length: UInt32(payload.utf8.count)))
             #expect(bytes[17...].map { $0 == 0 ? 0x7c : $0 } == Array(payload.utf8))
         }
     }
@@ -177,8 +182,9 @@ import XenStoreWire
     @Test func pathsComeApartAndTogether() throws {
         let home = XenStorePath.home(of: DomainID(rawValue: 32751))
         #expect(home.description == "/local/domain/32751")
-        #expect(home.appending("device/vbd").appending(decimal: 51712 as UInt32).description
-            == "/local/domain/32751/device/vbd/51712")
+        #expect(
+            home.appending("device/vbd").appending(decimal: 51712 as UInt32).description
+                == "/local/domain/32751/device/vbd/51712")
         #expect(try #require(XenStorePath("/")).appending("a").description == "/a")
         func isBelow(_ path: String, _ ancestor: String) -> Bool {
             XenStorePath.isAtOrBelow(Array(path.utf8).span, Array(ancestor.utf8).span)
@@ -202,7 +208,9 @@ import XenStoreWire
     @Test func numbersAreDigitsThatFit() {
         func decimal(_ text: String) -> UInt16? { Array(text.utf8).span.decimal() }
         #expect(decimal("0") == 0 && decimal("65535") == 65535 && decimal("007") == 7)
-        for text in ["", "65536", "99999999999999999999", "1a", "-1", " 1", "+1"] { #expect(decimal(text) == nil) }
+        for text in ["", "65536", "99999999999999999999", "1a", "-1", " 1", "+1"] {
+            #expect(decimal(text) == nil)
+        }
         for value: UInt64 in [0, 9, 10, 12345, .max] {
             var bytes: [UInt8] = []
             bytes.append(decimal: value)
