@@ -110,7 +110,7 @@ targets += [
     tests("RingProtocol", ["SharedMemory", "TestSupport"]),
     tests("DeviceProtocols", ["SharedMemory", "RingProtocol", "TestSupport"]),
     tests("XenBus"),
-    tests("XenStoreWire"),
+    tests("XenStoreWire", ["XenABI"]),
     tests("HypervisorCore", ["TestSupport", "XenABI", "SharedMemory"]),
     tests("HypervisorX86", ["TestSupport", "HypervisorCore", "XenABI", "SharedMemory"]),
     tests("XenStoreServer", ["XenStoreWire", "XenStoreService", "XenStoreClient", "Reactor", "SharedMemory", "XenABI"]),

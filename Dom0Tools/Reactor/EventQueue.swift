@@ -20,6 +20,7 @@ import Glibc
             close(epoll)
             throw ReactorError(operation: "create an event descriptor", number: -wakeDescriptor)
         }
+        // SAFETY: the batch is freed in deinit; the set is a member of self.
         unsafe batch = .allocate(capacity: 1)
         unsafe sigemptyset(&signals)
     }

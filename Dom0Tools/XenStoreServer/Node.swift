@@ -186,8 +186,8 @@ struct Tree {
         /// The node without the domain, or nil if neither it nor anything below it mentions the domain.
         func cleaned(_ node: Node) -> Node? {
             var replacements: [(Int, Node)] = []
-            for index in node.children.entries.indices {
-                if let child = cleaned(node.children.entries[index].value) { replacements.append((index, child)) }
+            for (index, entry) in node.children.entries.enumerated() {
+                if let child = cleaned(entry.value) { replacements.append((index, child)) }
             }
             let isMentioned = node.permissions.contains { $0.domain == domain }
             guard isMentioned || !replacements.isEmpty else { return nil }
