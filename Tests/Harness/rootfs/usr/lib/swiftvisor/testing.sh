@@ -89,7 +89,9 @@ attach() {
     exec 9<>"$WORK/console-$1"
     svctl console "$1" <"$WORK/console-$1" >"$WORK/console-$1.out" 2>&1 &
     attached=$!
-    typed=0
+    # What is typed before the shell reads is lost: its prompt must stand at the end.
+    at_prompt() { tail -c 30 "$WORK/console-$1.out" | grep -q 'domu:.*#'; }
+    until_true 60 "$1's shell prompts" at_prompt "$1"
 }
 
 detach() {
@@ -102,7 +104,9 @@ detach() {
 # in_domu NAME SECONDS COMMAND: types a command into the attached console, waits until it ended, prints its output.
 # The mark is typed in two parts so that the echo of what was typed is not taken for it.
 in_domu() {
-    typed=$((typed + 1))
+    # Counted in a file: this runs in the subshell of a $(…) too.
+    typed=$(($(cat "$WORK/typed" 2>/dev/null) + 1))
+    echo "$typed" >"$WORK/typed"
     out="$WORK/console-$1.out"
     printf "echo SV-START''-%d; %s; echo SV-DONE''-%d-\$?\n" "$typed" "$3" "$typed" >&9
     read -r now _ </proc/uptime
