@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import Dispatch
+import Foundation
 import HypervisorCore
 import SharedMemory
+import Synchronization
 import TestSupport
 import Testing
 import XenABI
@@ -311,6 +314,39 @@ import XenABI
         #expect(f.mapping(0x1000, of: f.control) == nil)
     }
 
+    @Test func entriesMayChangeAtAnyMoment() throws {
+        let f = try GrantFixture()
+        try f.grant(8, page: 5, to: 2, by: f.granter)
+        let entry = try f.entry(8, of: f.granter)
+        // A granter that rewrites all of the entry as fast as it can, on another CPU.
+        let words: [UInt32] = [0x0002_0001, 0x0002_0005, 0x0003_0001, 0x0000_0000, 0x0002_0019, 0xffff_ffff]
+        let flipper = FlippingGuest(entry: entry, words: words)
+        flipper.start()
+        var mapped = 0
+        var refused = 0
+        for round in 0..<400 {
+            let flags = round % 2 == 0 ? GrantMapFlag.hostMap : readOnly
+            f.writeMap(8, of: 1, at: 0x100, flags: flags, by: f.mapper)
+            let call = f.mapper.vcpu(0)!.hypercall(
+                HypercallNumber.grantTable, UInt64(GrantTableOperation.mapGrantReference), GrantFixture.block, 1)
+            #expect(call == 0)
+            let result = f.readMap(by: f.mapper)
+            guard result.status == Status.okay else {
+                #expect([Status.generalError, Status.badPage].contains(result.status))
+                refused += 1
+                continue
+            }
+            mapped += 1
+            #expect(f.unmap(result.handle, by: f.mapper) == Status.okay)
+        }
+        flipper.stop()
+        #expect(mapped + refused == 400)
+        #expect(refused > 0)
+        #expect(f.mapper.state.grants.mappingCount == 0)
+        #expect(f.pins(f.machineFrame(5, of: f.granter)) == 0)
+        f.checkInvariants()
+    }
+
     // MARK: Ends of domains and pages
 
     @Test func aPageGivenUpByItsOwnerLivesUntilUnmapped() throws {
@@ -393,5 +429,33 @@ import XenABI
         #expect(f.granter.state.grants.activeCount == 0)
         #expect(try f.flags(reference, of: f.granter) & (Flag.reading | Flag.writing) == 0)
         #expect(f.pins(f.machineFrame(5, of: f.granter)) == 0)
+    }
+}
+
+/// A guest's CPU that writes values into a shared entry, over and over, until stopped.
+private final class FlippingGuest: Sendable {
+    private let entry: SharedView<GrantEntryV1Layout>
+    private let words: [UInt32]
+    private let isStopped = Atomic(false)
+    private let done = DispatchSemaphore(value: 0)
+
+    init(entry: SharedView<GrantEntryV1Layout>, words: [UInt32]) {
+        self.entry = entry
+        self.words = words
+    }
+    func start() {
+        let ready = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            ready.signal()
+            while !self.isStopped.load(ordering: .acquiring) {
+                for word in self.words { self.entry.store(word, to: Field(at: 0)) }
+            }
+            self.done.signal()
+        }
+        ready.wait()
+    }
+    func stop() {
+        isStopped.store(true, ordering: .releasing)
+        done.wait()
     }
 }
