@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 import XenABI
 
-/// A machine with domain 0 and two guests, and event channel operations as calls. Argument blocks stand at `block` of the
-/// caller's RAM.
+/// A machine with domain 0 and two guests, and event channel operations as calls. Argument blocks stand at
+/// `block` of the caller's RAM.
 final class EventChannelFixture {
     static let block: UInt64 = 0x3000
     let machine: FakeMachine
@@ -23,7 +23,9 @@ final class EventChannelFixture {
     var domains: [Ref<Domain>] { [control, guest, other] }
 
     /// Makes the call and checks every domain's invariants.
-    func operate(_ command: UInt32, by domain: Ref<Domain>, vcpu: UInt32 = 0, at address: UInt64 = block) -> Int64 {
+    func operate(_ command: UInt32, by domain: Ref<Domain>, vcpu: UInt32 = 0, at address: UInt64 = block)
+        -> Int64
+    {
         let result = domain.vcpu(vcpu)!.hypercall(HypercallNumber.eventChannel, UInt64(command), address)
         checkInvariants()
         return result
@@ -39,14 +41,20 @@ final class EventChannelFixture {
         machine.set(.domain, target, at: Self.block, in: domain, EventChannelAllocateUnboundLayout.self)
         machine.set(.remoteDomain, remote, at: Self.block, in: domain, EventChannelAllocateUnboundLayout.self)
         let result = operate(EventChannelOperation.allocateUnbound, by: domain)
-        return Call(result, machine.get(Field<EventChannelAllocateUnboundLayout, UInt32>.port, at: Self.block, in: domain))
+        return Call(
+            result,
+            machine.get(Field<EventChannelAllocateUnboundLayout, UInt32>.port, at: Self.block, in: domain))
     }
     func bindInterdomain(by domain: Ref<Domain>, to remote: UInt16, port: UInt32) -> Call {
-        machine.set(Field<EventChannelBindInterdomainLayout, UInt16>.remoteDomain, remote, at: Self.block, in: domain)
-        machine.set(Field<EventChannelBindInterdomainLayout, UInt32>.remotePort, port, at: Self.block, in: domain)
+        machine.set(
+            Field<EventChannelBindInterdomainLayout, UInt16>.remoteDomain, remote, at: Self.block, in: domain)
+        machine.set(
+            Field<EventChannelBindInterdomainLayout, UInt32>.remotePort, port, at: Self.block, in: domain)
         let result = operate(EventChannelOperation.bindInterdomain, by: domain)
         return Call(
-            result, machine.get(Field<EventChannelBindInterdomainLayout, UInt32>.localPort, at: Self.block, in: domain))
+            result,
+            machine.get(
+                Field<EventChannelBindInterdomainLayout, UInt32>.localPort, at: Self.block, in: domain))
     }
     func bindVIRQ(_ virq: UInt32, vcpu: UInt32 = 0, by domain: Ref<Domain>) -> Call {
         typealias Block = Field<EventChannelBindVirtualInterruptLayout, UInt32>
@@ -72,9 +80,15 @@ final class EventChannelFixture {
         machine.write(port, at: Self.block, in: domain)
         return operate(command, by: domain)
     }
-    func send(_ port: UInt32, by domain: Ref<Domain>) -> Int64 { onPort(EventChannelOperation.send, port, domain) }
-    func close(_ port: UInt32, by domain: Ref<Domain>) -> Int64 { onPort(EventChannelOperation.close, port, domain) }
-    func unmask(_ port: UInt32, by domain: Ref<Domain>) -> Int64 { onPort(EventChannelOperation.unmask, port, domain) }
+    func send(_ port: UInt32, by domain: Ref<Domain>) -> Int64 {
+        onPort(EventChannelOperation.send, port, domain)
+    }
+    func close(_ port: UInt32, by domain: Ref<Domain>) -> Int64 {
+        onPort(EventChannelOperation.close, port, domain)
+    }
+    func unmask(_ port: UInt32, by domain: Ref<Domain>) -> Int64 {
+        onPort(EventChannelOperation.unmask, port, domain)
+    }
     func reset(_ target: UInt16, by domain: Ref<Domain>) -> Int64 {
         machine.write(target, at: Self.block, in: domain)
         return operate(EventChannelOperation.reset, by: domain)
@@ -86,7 +100,8 @@ final class EventChannelFixture {
         var first: UInt32 = 0
         var port: UInt32 = 0
     }
-    func status(_ port: UInt32, of target: UInt16 = 0x7FF0, by domain: Ref<Domain>) -> Result<Status, Refusal> {
+    func status(_ port: UInt32, of target: UInt16 = 0x7FF0, by domain: Ref<Domain>) -> Result<Status, Refusal>
+    {
         typealias Block = Field<EventChannelStatusLayout, UInt32>
         for offset in 0..<UInt64(24) { machine.write(UInt8(0), at: Self.block + offset, in: domain) }
         machine.write(target, at: Self.block, in: domain)
@@ -121,8 +136,12 @@ final class EventChannelFixture {
     func isMasked(_ port: UInt32, _ domain: Ref<Domain>) -> Bool {
         domain.sharedInfo.load(.eventMask.element(Int(port / 64))) & (1 << UInt64(port % 64)) != 0
     }
-    func selector(_ domain: Ref<Domain>, vcpu: UInt32 = 0) -> UInt64 { domain.vcpu(vcpu)!.info!.load(.pendingSelector) }
-    func upcall(_ domain: Ref<Domain>, vcpu: UInt32 = 0) -> UInt8 { domain.vcpu(vcpu)!.info!.load(.upcallPending) }
+    func selector(_ domain: Ref<Domain>, vcpu: UInt32 = 0) -> UInt64 {
+        domain.vcpu(vcpu)!.info!.load(.pendingSelector)
+    }
+    func upcall(_ domain: Ref<Domain>, vcpu: UInt32 = 0) -> UInt8 {
+        domain.vcpu(vcpu)!.info!.load(.upcallPending)
+    }
     /// What an interrupt handler of a guest does: takes all pending ports of a vCPU.
     func consume(_ domain: Ref<Domain>, vcpu: UInt32 = 0) -> Set<UInt32> {
         let info = domain.vcpu(vcpu)!.info!
@@ -156,7 +175,8 @@ struct Refusal: Error, Equatable {
 extension FakeMachine {
     /// Writes a field, the layout named where a field's name alone does not tell it.
     func set<Layout: ABILayout, Value: FixedWidthInteger>(
-        _ field: Field<Layout, Value>, _ value: Value, at address: UInt64, in domain: Ref<Domain>, _ layout: Layout.Type
+        _ field: Field<Layout, Value>, _ value: Value, at address: UInt64, in domain: Ref<Domain>,
+        _ layout: Layout.Type
     ) {
         set(field, value, at: address, in: domain)
     }

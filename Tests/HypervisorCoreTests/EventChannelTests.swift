@@ -34,7 +34,8 @@ import XenABI
         let f = try EventChannelFixture()
         #expect(f.allocateUnbound(by: f.guest, in: 2, for: 1).result == XenError.notPermitted.returnValue)
         #expect(f.allocateUnbound(by: f.guest, in: 77, for: 1).result == XenError.noSuchDomain.returnValue)
-        #expect(f.allocateUnbound(by: f.guest, in: 0x7FF2, for: 1).result == XenError.noSuchDomain.returnValue)
+        #expect(
+            f.allocateUnbound(by: f.guest, in: 0x7FF2, for: 1).result == XenError.noSuchDomain.returnValue)
         #expect(f.allocateUnbound(by: f.guest, in: 1, for: 0) == Call(0, 1))
         #expect(f.other.state.events.openCount == 0)
     }
@@ -54,7 +55,9 @@ import XenABI
         f.machine.set(.domain, 0x7FF0, at: 0x3000, in: f.guest, EventChannelAllocateUnboundLayout.self)
         let vcpu = f.guest.vcpu(0)!
         for _ in 1..<4096 {
-            #expect(vcpu.hypercall(HypercallNumber.eventChannel, UInt64(EventChannelOperation.allocateUnbound), 0x3000) == 0)
+            #expect(
+                vcpu.hypercall(
+                    HypercallNumber.eventChannel, UInt64(EventChannelOperation.allocateUnbound), 0x3000) == 0)
         }
         #expect(f.allocateUnbound(by: f.guest, for: 0).result == XenError.noSpace.returnValue)
         #expect(f.status(4095, by: f.guest) == .success(.init(kind: EventChannelState.unbound, first: 0)))
@@ -75,7 +78,8 @@ import XenABI
     @Test func dyingDomainOpensNothing() throws {
         let f = try EventChannelFixture()
         f.guest.state.lifecycle = .dying
-        #expect(f.allocateUnbound(by: f.control, in: 1, for: 0).result == XenError.invalidArgument.returnValue)
+        #expect(
+            f.allocateUnbound(by: f.control, in: 1, for: 0).result == XenError.invalidArgument.returnValue)
     }
 
     // MARK: bind_interdomain
@@ -86,9 +90,11 @@ import XenABI
         let (guestPort, controlPort) = try f.connect()
         #expect((guestPort, controlPort) == (2, 1))
         #expect(
-            f.status(2, by: f.guest) == .success(.init(kind: EventChannelState.interdomain, first: 0, port: 1)))
+            f.status(2, by: f.guest)
+                == .success(.init(kind: EventChannelState.interdomain, first: 0, port: 1)))
         #expect(
-            f.status(1, by: f.control) == .success(.init(kind: EventChannelState.interdomain, first: 1, port: 2)))
+            f.status(1, by: f.control)
+                == .success(.init(kind: EventChannelState.interdomain, first: 1, port: 2)))
         // The binder's own port is notified once; nobody else's.
         #expect(f.isPending(1, f.control))
         #expect(f.selector(f.control) == 1 && f.upcall(f.control) == 1)
@@ -113,16 +119,27 @@ import XenABI
     @Test func bindsOnlyWhatIsOfferedToIt() throws {
         let f = try EventChannelFixture()
         let offered = f.allocateUnbound(by: f.guest, for: 0).port
-        #expect(f.bindInterdomain(by: f.other, to: 1, port: offered).result == XenError.invalidArgument.returnValue)
-        #expect(f.bindInterdomain(by: f.control, to: 1, port: 0).result == XenError.invalidArgument.returnValue)
-        #expect(f.bindInterdomain(by: f.control, to: 1, port: 9).result == XenError.invalidArgument.returnValue)
-        #expect(f.bindInterdomain(by: f.control, to: 1, port: .max).result == XenError.invalidArgument.returnValue)
-        #expect(f.bindInterdomain(by: f.control, to: 9, port: offered).result == XenError.noSuchDomain.returnValue)
+        #expect(
+            f.bindInterdomain(by: f.other, to: 1, port: offered).result
+                == XenError.invalidArgument.returnValue)
+        #expect(
+            f.bindInterdomain(by: f.control, to: 1, port: 0).result == XenError.invalidArgument.returnValue)
+        #expect(
+            f.bindInterdomain(by: f.control, to: 1, port: 9).result == XenError.invalidArgument.returnValue)
+        #expect(
+            f.bindInterdomain(by: f.control, to: 1, port: .max).result == XenError.invalidArgument.returnValue
+        )
+        #expect(
+            f.bindInterdomain(by: f.control, to: 9, port: offered).result == XenError.noSuchDomain.returnValue
+        )
         #expect(f.bindInterdomain(by: f.control, to: 1, port: offered).result == 0)
         // Once bound it is no longer on offer.
-        #expect(f.bindInterdomain(by: f.control, to: 1, port: offered).result == XenError.invalidArgument.returnValue)
+        #expect(
+            f.bindInterdomain(by: f.control, to: 1, port: offered).result
+                == XenError.invalidArgument.returnValue)
         let ipi = f.bindIPI(by: f.guest).port
-        #expect(f.bindInterdomain(by: f.control, to: 1, port: ipi).result == XenError.invalidArgument.returnValue)
+        #expect(
+            f.bindInterdomain(by: f.control, to: 1, port: ipi).result == XenError.invalidArgument.returnValue)
         #expect(f.control.state.events.openCount == 1)
     }
 
@@ -132,12 +149,17 @@ import XenABI
         let f = try EventChannelFixture()
         #expect(f.bindVIRQ(VirtualInterrupt.timer, vcpu: 0, by: f.guest) == Call(0, 1))
         #expect(f.bindVIRQ(VirtualInterrupt.timer, vcpu: 1, by: f.guest) == Call(0, 2))
-        #expect(f.bindVIRQ(VirtualInterrupt.timer, vcpu: 1, by: f.guest).result == XenError.exists.returnValue)
-        #expect(f.bindVIRQ(VirtualInterrupt.timer, vcpu: 2, by: f.guest).result == XenError.noEntry.returnValue)
-        #expect(f.bindVIRQ(VirtualInterrupt.timer, vcpu: .max, by: f.guest).result == XenError.noEntry.returnValue)
+        #expect(
+            f.bindVIRQ(VirtualInterrupt.timer, vcpu: 1, by: f.guest).result == XenError.exists.returnValue)
+        #expect(
+            f.bindVIRQ(VirtualInterrupt.timer, vcpu: 2, by: f.guest).result == XenError.noEntry.returnValue)
+        #expect(
+            f.bindVIRQ(VirtualInterrupt.timer, vcpu: .max, by: f.guest).result == XenError.noEntry.returnValue
+        )
         #expect(
             f.status(2, by: f.guest)
-                == .success(.init(kind: EventChannelState.virtualInterrupt, vcpu: 1, first: VirtualInterrupt.timer)))
+                == .success(
+                    .init(kind: EventChannelState.virtualInterrupt, vcpu: 1, first: VirtualInterrupt.timer)))
         f.guest.vcpu(1)!.raise(virq: VirtualInterrupt.timer)
         #expect(f.consume(f.guest, vcpu: 0) == [])
         #expect(f.consume(f.guest, vcpu: 1) == [2])
@@ -153,7 +175,8 @@ import XenABI
                 == XenError.invalidArgument.returnValue)
         let port = f.bindVIRQ(VirtualInterrupt.domainException, by: f.control)
         #expect(port == Call(0, 1))
-        #expect(f.bindVIRQ(VirtualInterrupt.domainException, by: f.control).result == XenError.exists.returnValue)
+        #expect(
+            f.bindVIRQ(VirtualInterrupt.domainException, by: f.control).result == XenError.exists.returnValue)
         f.control.raise(globalVIRQ: VirtualInterrupt.domainException)
         #expect(f.consume(f.control) == [1])
         // It may be moved, and is then delivered there.
@@ -186,13 +209,16 @@ import XenABI
             f.operate(EventChannelOperation.bindPhysicalInterrupt, by: f.control)
                 == XenError.invalidArgument.returnValue)
         for command in [
-            EventChannelOperation.initControl, EventChannelOperation.expandArray, EventChannelOperation.setPriority,
+            EventChannelOperation.initControl, EventChannelOperation.expandArray,
+            EventChannelOperation.setPriority,
             14, 15, .max,
         ] {
             #expect(f.operate(command, by: f.guest) == XenError.notImplemented.returnValue)
         }
     }
-    @Test(arguments: 0...10 as ClosedRange<UInt32>) func unreadableBlocksAreBadAddresses(command: UInt32) throws {
+    @Test(arguments: 0...10 as ClosedRange<UInt32>) func unreadableBlocksAreBadAddresses(command: UInt32)
+        throws
+    {
         let f = try EventChannelFixture()
         // The guest has 16 pages; the last block hangs over their end.
         for address: UInt64 in [0x10000, 0x8000_0000, 0xffff] {
@@ -278,7 +304,8 @@ import XenABI
         // A closed and reopened port starts at vCPU 0 again.
         #expect(f.close(guestPort, by: f.guest) == 0)
         #expect(f.allocateUnbound(by: f.guest, for: 0) == Call(0, guestPort))
-        #expect(f.status(guestPort, by: f.guest) == .success(.init(kind: EventChannelState.unbound, first: 0)))
+        #expect(
+            f.status(guestPort, by: f.guest) == .success(.init(kind: EventChannelState.unbound, first: 0)))
     }
     @Test func onlySomePortsMove() throws {
         let f = try EventChannelFixture()
@@ -386,7 +413,9 @@ import XenABI
         #expect(f.close(guestPort, by: f.guest) == 0)
         #expect(!f.isPending(guestPort, f.guest))
         #expect(f.status(guestPort, by: f.guest) == .success(.init(kind: EventChannelState.closed)))
-        #expect(f.status(controlPort, by: f.control) == .success(.init(kind: EventChannelState.unbound, first: 1)))
+        #expect(
+            f.status(controlPort, by: f.control) == .success(.init(kind: EventChannelState.unbound, first: 1))
+        )
         // Sending now is silently lost, and the closer may connect again.
         #expect(f.send(controlPort, by: f.control) == 0)
         #expect(f.bindInterdomain(by: f.guest, to: 0, port: controlPort) == Call(0, guestPort))
@@ -432,7 +461,9 @@ import XenABI
         #expect(f.guest.state.events.openCount == 0)
         #expect(!f.isPending(guestPort, f.guest))
         #expect(f.guest.vcpu(0)!.state.virqPorts[0] == 0)
-        #expect(f.status(controlPort, by: f.control) == .success(.init(kind: EventChannelState.unbound, first: 1)))
+        #expect(
+            f.status(controlPort, by: f.control) == .success(.init(kind: EventChannelState.unbound, first: 1))
+        )
         #expect(f.bindVIRQ(VirtualInterrupt.timer, by: f.guest) == Call(0, 1))
     }
     @Test func resetOfAnotherNeedsRightsAndAPause() throws {
@@ -455,7 +486,9 @@ import XenABI
         f.guest.closeAllEventChannels()
         #expect(f.guest.state.events.openCount == 0)
         f.checkInvariants()
-        #expect(f.status(controlPort, by: f.control) == .success(.init(kind: EventChannelState.unbound, first: 1)))
+        #expect(
+            f.status(controlPort, by: f.control) == .success(.init(kind: EventChannelState.unbound, first: 1))
+        )
         #expect(f.send(controlPort, by: f.control) == 0)
         f.control.closeAllEventChannels()
         #expect(f.machine.hypervisor.state.frames.freeFrames == free)
@@ -477,12 +510,15 @@ import XenABI
             switch random.next() % 10 {
             case 0: result = f.allocateUnbound(by: domain, in: number(), for: number()).result
             case 1, 2: result = f.bindInterdomain(by: domain, to: number(), port: port()).result
-            case 3: result = f.bindVIRQ(UInt32(random.next() % 26), vcpu: UInt32(random.next() % 3), by: domain).result
+            case 3:
+                result =
+                    f.bindVIRQ(UInt32(random.next() % 26), vcpu: UInt32(random.next() % 3), by: domain).result
             case 4: result = f.bindIPI(vcpu: UInt32(random.next() % 3), by: domain).result
             case 5, 6: result = f.close(port(), by: domain)
             case 7: result = f.bindVCPU(port(), to: UInt32(random.next() % 3), by: domain)
             case 8: result = f.unmask(port(), by: domain)
-            default: result = random.next() % 64 == 0 ? f.reset(number(), by: domain) : f.send(port(), by: domain)
+            default:
+                result = random.next() % 64 == 0 ? f.reset(number(), by: domain) : f.send(port(), by: domain)
             }
             if result == 0 { successes += 1 }
         }

@@ -94,7 +94,9 @@ import XenABI
     @Test func staysWithinPages() throws {
         let f = try fixture()
         let before = bytes(6, of: f.mapper, f)
-        for (source, target, length) in [(0, 0, 4097), (1, 0, 4096), (0, 1, 4096), (4096, 0, 1), (0, 0xffff, 0xffff)] {
+        for (source, target, length) in [
+            (0, 0, 4097), (1, 0, 4096), (0, 1, 4096), (4096, 0, 1), (0, 0xffff, 0xffff),
+        ] {
             #expect(
                 f.copy(
                     .reference(8, of: 1, offset: UInt16(source)), to: .frame(6, offset: UInt16(target)),
@@ -203,6 +205,8 @@ import XenABI
         } while vcpu.state.continuesHypercall && calls < 100
         #expect(registers[.rax] == 0)
         #expect(calls == 3)
-        for index in 0..<UInt64(20) { #expect(f.copyStatus(at: 0x3000 + index * 40, by: f.mapper) == Status.okay) }
+        for index in 0..<UInt64(20) {
+            #expect(f.copyStatus(at: 0x3000 + index * 40, by: f.mapper) == Status.okay)
+        }
     }
 }

@@ -7,8 +7,8 @@ import XenABI
 
 /// A machine with domain 0 (1:1, 256 frames) and three guests of 16 pages, and grant operations as calls.
 ///
-/// Argument blocks stand at `block` of the caller's RAM. The guests' tables are reached the way the guest does, in the
-/// shared frames; holes of a guest's map start at gfn 0x100.
+/// Argument blocks stand at `block` of the caller's RAM. The guests' tables are reached the way the guest
+/// does, in the shared frames; holes of a guest's map start at gfn 0x100.
 final class GrantFixture {
     static let block: UInt64 = 0x3000
     static let hole: UInt64 = 0x100
@@ -18,7 +18,9 @@ final class GrantFixture {
     let mapper: Ref<Domain>
     let stranger: Ref<Domain>
 
-    init(maximumGrantFrames: UInt32 = 4, maximumMaptrackFrames: UInt32 = 2, hardwareFrames: UInt64 = 256) throws {
+    init(maximumGrantFrames: UInt32 = 4, maximumMaptrackFrames: UInt32 = 2, hardwareFrames: UInt64 = 256)
+        throws
+    {
         machine = FakeMachine(hardwareFrames: hardwareFrames)
         control = try machine.makeHardwareDomain()
         granter = try machine.makeDomain(
@@ -96,7 +98,8 @@ final class GrantFixture {
         let status = machine.get(Field<GrantMapLayout, Int16>.status, at: address, in: domain)
         guard status == 0 else { return Mapped(status: status) }
         return Mapped(
-            status: status, handle: machine.get(Field<GrantMapLayout, UInt32>.handle, at: address, in: domain),
+            status: status,
+            handle: machine.get(Field<GrantMapLayout, UInt32>.handle, at: address, in: domain),
             busAddress: machine.get(Field<GrantMapLayout, UInt64>.deviceBusAddress, at: address, in: domain))
     }
     func map(
@@ -119,7 +122,9 @@ final class GrantFixture {
     func mapping(_ gfn: UInt64, of domain: Ref<Domain>) -> Mapping? {
         domain.state.physmap.lookup(GuestFrame(rawValue: gfn))
     }
-    func machineFrame(_ gfn: UInt64, of domain: Ref<Domain>) -> MachineFrame { mapping(gfn, of: domain)!.frame }
+    func machineFrame(_ gfn: UInt64, of domain: Ref<Domain>) -> MachineFrame {
+        mapping(gfn, of: domain)!.frame
+    }
     func pins(_ frame: MachineFrame) -> UInt32 { machine.hypervisor.state.frames.pinCount(frame) }
 
     // MARK: Copying
@@ -137,7 +142,9 @@ final class GrantFixture {
             End(isReference: false, number: gfn, domain: domain, offset: offset)
         }
     }
-    func writeCopy(_ source: End, _ target: End, _ length: UInt16, at address: UInt64 = block, by domain: Ref<Domain>) {
+    func writeCopy(
+        _ source: End, _ target: End, _ length: UInt16, at address: UInt64 = block, by domain: Ref<Domain>
+    ) {
         typealias Half = Field<GrantCopyLayout, UInt16>
         machine.set(Field<GrantCopyLayout, UInt64>.sourceFrame, source.number, at: address, in: domain)
         machine.set(Half.sourceDomain, source.domain, at: address, in: domain)

@@ -8,7 +8,9 @@ import XenABI
 @Suite struct GrantTableTests {
     typealias Status = GrantStatusCode
 
-    private func setUp(_ f: GrantFixture, _ target: UInt16, _ count: UInt32, list: UInt64 = 0x4000, by domain: Ref<Domain>)
+    private func setUp(
+        _ f: GrantFixture, _ target: UInt16, _ count: UInt32, list: UInt64 = 0x4000, by domain: Ref<Domain>
+    )
         -> Int16
     {
         let block = GrantFixture.block
@@ -18,7 +20,8 @@ import XenABI
         #expect(f.operate(GrantTableOperation.setupTable, by: domain) == 0)
         return f.machine.get(Field<GrantSetupTableLayout, Int16>.status, at: block, in: domain)
     }
-    private func query(_ f: GrantFixture, _ target: UInt16, by domain: Ref<Domain>) -> (Int16, UInt32, UInt32) {
+    private func query(_ f: GrantFixture, _ target: UInt16, by domain: Ref<Domain>) -> (Int16, UInt32, UInt32)
+    {
         let block = GrantFixture.block
         f.machine.set(Field<GrantQuerySizeLayout, UInt16>.domain, target, at: block, in: domain)
         #expect(f.operate(GrantTableOperation.querySize, by: domain) == 0)
@@ -144,17 +147,21 @@ import XenABI
         let f = try GrantFixture()
         for command in [GrantTableOperation.setupTable, GrantTableOperation.querySize] {
             for count: UInt64 in [0, 2, 0xffff_ffff] {
-                #expect(f.operate(command, by: f.granter, count: count) == XenError.invalidArgument.returnValue)
+                #expect(
+                    f.operate(command, by: f.granter, count: count) == XenError.invalidArgument.returnValue)
             }
         }
         for command: UInt32 in [0, 1, 5, 8, 10, 11] {
-            #expect(f.operate(command, by: f.granter, count: 0x8000_0000) == XenError.invalidArgument.returnValue)
+            #expect(
+                f.operate(command, by: f.granter, count: 0x8000_0000) == XenError.invalidArgument.returnValue)
         }
         for command: UInt32 in [0, 1, 5, 11] {
             #expect(f.operate(command, by: f.granter, at: 0x9000_0000, count: 0) == 0)
             #expect(
-                f.operate(command, by: f.granter, at: 0x9000_0000, count: 1) == XenError.badAddress.returnValue)
-            #expect(f.operate(command, by: f.granter, at: 0xfff9, count: 1) == XenError.badAddress.returnValue)
+                f.operate(command, by: f.granter, at: 0x9000_0000, count: 1)
+                    == XenError.badAddress.returnValue)
+            #expect(
+                f.operate(command, by: f.granter, at: 0xfff9, count: 1) == XenError.badAddress.returnValue)
         }
         f.granter.vcpu(0)!.state.isInMulticall = true
         for command: UInt32 in [0, 1, 5, 11] {
@@ -164,12 +171,15 @@ import XenABI
     }
     @Test func listsOfMappings() throws {
         let f = try GrantFixture()
-        for reference in UInt32(8)..<40 { try f.grant(reference, page: UInt64(reference % 16), to: 2, by: f.granter) }
+        for reference in UInt32(8)..<40 {
+            try f.grant(reference, page: UInt64(reference % 16), to: 2, by: f.granter)
+        }
         // 32 blocks of 32 bytes; the first crosses a page, number 5 names no grant.
         let start: UInt64 = 0x3ff0
         for index in 0..<UInt64(32) {
             f.writeMap(
-                index == 5 ? 400 : UInt32(8 + index), of: 1, at: 0x100 + index, block: start + index * 32, by: f.mapper)
+                index == 5 ? 400 : UInt32(8 + index), of: 1, at: 0x100 + index, block: start + index * 32,
+                by: f.mapper)
         }
         #expect(f.operate(GrantTableOperation.mapGrantReference, by: f.mapper, at: start, count: 32) == 0)
         var handles: [UInt32] = []
@@ -181,12 +191,16 @@ import XenABI
         #expect(f.mapper.state.grants.mappingCount == 31)
         for index in 0..<UInt64(32) {
             let block = start + index * 24
-            f.machine.set(Field<GrantUnmapLayout, UInt64>.hostAddress, (0x100 + index) << 12, at: block, in: f.mapper)
-            f.machine.set(Field<GrantUnmapLayout, UInt32>.handle, index == 5 ? 999 : handles[Int(index)], at: block, in: f.mapper)
+            f.machine.set(
+                Field<GrantUnmapLayout, UInt64>.hostAddress, (0x100 + index) << 12, at: block, in: f.mapper)
+            f.machine.set(
+                Field<GrantUnmapLayout, UInt32>.handle, index == 5 ? 999 : handles[Int(index)], at: block,
+                in: f.mapper)
         }
         #expect(f.operate(GrantTableOperation.unmapGrantReference, by: f.mapper, at: start, count: 32) == 0)
         for index in 0..<UInt64(32) {
-            let status = f.machine.get(Field<GrantUnmapLayout, Int16>.status, at: start + index * 24, in: f.mapper)
+            let status = f.machine.get(
+                Field<GrantUnmapLayout, Int16>.status, at: start + index * 24, in: f.mapper)
             #expect(status == (index == 5 ? Status.badHandle : Status.okay))
         }
         #expect(f.mapper.state.grants.mappingCount == 0)
@@ -208,7 +222,9 @@ import XenABI
     @Test func longListsOfMappingsMakeRoomForOthers() throws {
         let f = try GrantFixture()
         try f.grant(8, page: 5, to: 2, by: f.granter)
-        for index in 0..<UInt64(20) { f.writeMap(8, of: 1, at: 0x100 + index, block: 0x3000 + index * 32, by: f.mapper) }
+        for index in 0..<UInt64(20) {
+            f.writeMap(8, of: 1, at: 0x100 + index, block: 0x3000 + index * 32, by: f.mapper)
+        }
         f.machine.hypervisor.state.scheduler.needsReschedule[0] = true
         #expect(f.operate(GrantTableOperation.mapGrantReference, by: f.mapper, count: 20) == 0)
         #expect(f.mapper.state.grants.mappingCount == 20)
@@ -239,19 +255,22 @@ import XenABI
                 // Rewrites what is there, in use or not.
                 let user = UInt16(random.next() % 4)
                 try f.grant(
-                    reference, page: random.next() % 17, to: user, readOnly: random.next() % 4 == 0, by: domain)
+                    reference, page: random.next() % 17, to: user, readOnly: random.next() % 4 == 0,
+                    by: domain)
                 offers.append((domain.id.rawValue, reference, user))
             case 3: _ = try f.revoke(reference, of: domain)
             case 4:
                 // A granter that scribbles over an entry in use.
                 try f.entry(reference, of: domain).store(
-                    UInt16(truncatingIfNeeded: random.next()) & 0x1f, to: Field<GrantEntryV1Layout, UInt16>.flags)
+                    UInt16(truncatingIfNeeded: random.next()) & 0x1f,
+                    to: Field<GrantEntryV1Layout, UInt16>.flags)
             case 5, 6:
                 let gfn = domain.id.rawValue == 0 ? 0x2000 + random.next() % 8 : 0x100 + random.next() % 8
                 let offer = pick(for: domain.id.rawValue)
                 let mapped = f.map(
                     offer.reference, of: offer.granter, at: gfn,
-                    flags: GrantMapFlag.hostMap | (random.next() % 2 == 0 ? GrantMapFlag.readOnly : 0), by: domain)
+                    flags: GrantMapFlag.hostMap | (random.next() % 2 == 0 ? GrantMapFlag.readOnly : 0),
+                    by: domain)
                 if mapped.status == 0 {
                     #expect(live[index][mapped.handle] == nil)
                     live[index][mapped.handle] = gfn

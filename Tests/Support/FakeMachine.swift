@@ -3,10 +3,12 @@ public import HypervisorCore
 public import SharedMemory
 public import XenABI
 
-/// A machine without hardware: the portable core over an allocated arena, with hooks that note what they were asked.
+/// A machine without hardware: the portable core over an allocated arena, with hooks that note what they were
+/// asked.
 ///
-/// Frames 0 to `hardwareFrames` - 1 are kept for a 1:1 mapped hardware domain; the allocator has the rest. The
-/// time-stamp counter is `tsc`, at 1 GHz, so ticks are nanoseconds of system time; it moves only when a test moves it.
+/// Frames 0 to `hardwareFrames` - 1 are kept for a 1:1 mapped hardware domain; the allocator has the rest.
+/// The time-stamp counter is `tsc`, at 1 GHz, so ticks are nanoseconds of system time; it moves only when a
+/// test moves it.
 @safe public final class FakeMachine {
     /// What the hooks were asked to do.
     public final class Log {
@@ -96,12 +98,13 @@ public import XenABI
         // SAFETY: allocated in init; nothing refers to it any more.
         unsafe hypervisorStorage.deinitialize(count: 1)
         unsafe hypervisorStorage.deallocate()
-        for unsafe storage in unsafe storages { unsafe storage.deallocate() }
+        unsafe storages.forEach { unsafe $0.deallocate() }
     }
 
     // MARK: Domains
 
-    /// The domain of number `id` with vCPUs that are up and idle, unpaused, its RAM at guest frames 0 to `pages` - 1.
+    /// The domain of number `id` with vCPUs that are up and idle, unpaused, its RAM at guest frames 0 to
+    /// `pages` - 1.
     public func makeDomain(
         _ id: UInt16, vcpus: UInt32 = 1, pages: UInt64 = 16, isPrivileged: Bool = false,
         maximumEventPort: UInt32 = 1023, maximumGrantFrames: UInt32 = 4, maximumMaptrackFrames: UInt32 = 2
@@ -202,7 +205,8 @@ extension Ref<VirtualCPU> {
     /// Makes a hypercall the way a guest does, continuations included, and returns its result.
     @discardableResult
     public func hypercall(
-        _ number: UInt32, _ first: UInt64 = 0, _ second: UInt64 = 0, _ third: UInt64 = 0, _ fourth: UInt64 = 0,
+        _ number: UInt32, _ first: UInt64 = 0, _ second: UInt64 = 0, _ third: UInt64 = 0,
+        _ fourth: UInt64 = 0,
         _ fifth: UInt64 = 0
     ) -> Int64 {
         let registers = state.registers

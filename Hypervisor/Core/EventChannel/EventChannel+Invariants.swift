@@ -3,7 +3,8 @@ import SharedMemory
 import XenABI
 
 extension Ref<Domain> {
-    /// Checks what must hold of a domain's event channels between operations; nil if it does, else what does not.
+    /// Checks what must hold of a domain's event channels between operations; nil if it does, else what does
+    /// not.
     public func checkEventChannelInvariants() -> StaticString? {
         guard state.events.lowestCandidate >= 1 else { return "port 0 is a candidate" }
         guard portKind(0) == .closed else { return "port 0 is open" }
@@ -15,9 +16,13 @@ extension Ref<Domain> {
                 continue
             }
             defer { port &+= 1 }
-            guard let kind = EventPortKind(rawValue: record[EventPortLayout.kind]) else { return "unknown kind" }
+            guard let kind = EventPortKind(rawValue: record[EventPortLayout.kind]) else {
+                return "unknown kind"
+            }
             if kind != .closed { open &+= 1 }
-            guard (record[EventPortLayout.peer] != nil) == (kind == .interdomain) else { return "peer without need" }
+            guard (record[EventPortLayout.peer] != nil) == (kind == .interdomain) else {
+                return "peer without need"
+            }
             switch kind {
             case .closed:
                 guard record[EventPortLayout.remote] == 0, record[EventPortLayout.vcpu] == 0,
@@ -37,7 +42,9 @@ extension Ref<Domain> {
                 let virq = UInt32(record[EventPortLayout.virq])
                 guard virq < VirtualInterrupt.count else { return "no such VIRQ" }
                 let holder = VirtualInterrupt.isGlobal(virq) ? 0 : UInt32(record[EventPortLayout.vcpu])
-                guard vcpu(holder)?.state.virqPorts[Int(virq)] == port else { return "its vCPU does not know the VIRQ" }
+                guard vcpu(holder)?.state.virqPorts[Int(virq)] == port else {
+                    return "its vCPU does not know the VIRQ"
+                }
             case .ipi: break
             }
         }
@@ -47,7 +54,9 @@ extension Ref<Domain> {
             var virq = 0
             while virq < 24 {
                 let port = vcpu.state.virqPorts[virq]
-                if port != 0, portKind(port) != .virq || portRecord(port)?[EventPortLayout.virq] != UInt8(virq) {
+                if port != 0,
+                    portKind(port) != .virq || portRecord(port)?[EventPortLayout.virq] != UInt8(virq)
+                {
                     virqFault = "a VIRQ names another port"
                 }
                 virq &+= 1

@@ -2,10 +2,12 @@
 import SharedMemory
 import XenABI
 
-// The 2-level ABI: a pending and a mask bit for each port in shared_info, a selector bit for each 64 ports and the
-// upcall byte in the vcpu_info of the vCPU that is notified. Xen public/xen.h, "Event channel endpoints per domain".
+// The 2-level ABI: a pending and a mask bit for each port in shared_info, a selector bit for each 64 ports
+// and the upcall byte in the vcpu_info of the vCPU that is notified. Xen public/xen.h, "Event channel
+// endpoints per domain".
 extension Ref<Domain> {
-    /// Sets a port pending; if that is news and the port is not masked, tells the vCPU. Wakes whoever polls the port.
+    /// Sets a port pending; if that is news and the port is not masked, tells the vCPU. Wakes whoever polls
+    /// the port.
     @inline(__always)
     func setPending(_ port: UInt32, vcpu: UInt32) {
         let shared = sharedInfo
@@ -28,7 +30,11 @@ extension Ref<Domain> {
         var othersPoll = false
         forEachVCPU { vcpu in
             guard vcpu.state.pollPort != 0 else { return }
-            if vcpu.state.pollPort == port || vcpu.state.pollPort == .max { vcpu.wake() } else { othersPoll = true }
+            if vcpu.state.pollPort == port || vcpu.state.pollPort == .max {
+                vcpu.wake()
+            } else {
+                othersPoll = true
+            }
         }
         state.events.mayHavePollers = othersPoll
     }
@@ -43,7 +49,8 @@ extension Ref<Domain> {
         select(word, vcpu: UInt32(portRecord(port)?[EventPortLayout.vcpu] ?? 0))
     }
 
-    /// Raises a VIRQ of the whole domain (`VIRQ_DOM_EXC`, `VIRQ_CONSOLE`, …). No effect while it is not bound.
+    /// Raises a VIRQ of the whole domain (`VIRQ_DOM_EXC`, `VIRQ_CONSOLE`, …). No effect while it is not
+    /// bound.
     public func raise(globalVIRQ virq: UInt32) {
         guard virq < VirtualInterrupt.count, let port = vcpu(0)?.state.virqPorts[Int(virq)], port != 0,
             let record = portRecord(port)

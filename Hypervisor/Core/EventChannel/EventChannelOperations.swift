@@ -9,8 +9,9 @@ extension Ref<VirtualCPU> {
     ///   - argument: guest-linear address of its block.
     /// - Returns: 0.
     ///
-    /// Throws `badAddress` for a block that cannot be read or written, `notImplemented` for an unknown command and for
-    /// those of the FIFO ABI (the guest then uses the 2-level one), else what the command's function says.
+    /// Throws `badAddress` for a block that cannot be read or written, `notImplemented` for an unknown
+    /// command and for those of the FIFO ABI (the guest then uses the 2-level one), else what the command's
+    /// function says.
     public func eventChannelOperation(_ command: UInt64, _ argument: UInt64) throws(XenError) -> Int64 {
         switch UInt32(truncatingIfNeeded: command) {
         case EventChannelOperation.send: try sendEvent(argument)
@@ -42,7 +43,8 @@ extension Ref<VirtualCPU> {
     private func requireControl(of target: Ref<Domain>) throws(XenError) {
         guard target == domain || domain.state.isPrivileged else { throw .notPermitted }
     }
-    /// The single port number that is the block of several commands. The aligned case is the notification path: one load.
+    /// The single port number that is the block of several commands. The aligned case is the notification
+    /// path: one load.
     @inline(__always)
     private func readPort(_ argument: UInt64) throws(XenError) -> UInt32 {
         guard argument & 3 == 0 else { return try read(UInt32.self, at: argument) }
@@ -60,7 +62,9 @@ extension Ref<VirtualCPU> {
         switch EventPortKind(rawValue: record[EventPortLayout.kind]) {
         case .interdomain:
             let remotePort = record[EventPortLayout.remote]
-            guard let peer = record[EventPortLayout.peer], let other = peer.portRecord(remotePort) else { return }
+            guard let peer = record[EventPortLayout.peer], let other = peer.portRecord(remotePort) else {
+                return
+            }
             peer.setPending(remotePort, vcpu: UInt32(other[EventPortLayout.vcpu]))
         case .ipi: domain.setPending(port, vcpu: UInt32(record[EventPortLayout.vcpu]))
         case .unbound: break
@@ -76,12 +80,14 @@ extension Ref<VirtualCPU> {
     /// `EVTCHNOP_close`. Throws `invalidArgument` for a port that is not open.
     private func closePort(_ argument: UInt64) throws(XenError) {
         let port = try readPort(argument)
-        guard domain.portKind(port) != .closed, let record = domain.portRecord(port) else { throw .invalidArgument }
+        guard domain.portKind(port) != .closed, let record = domain.portRecord(port) else {
+            throw .invalidArgument
+        }
         domain.close(port, record)
     }
 
-    /// `EVTCHNOP_alloc_unbound`. Throws `noSuchDomain`, `invalidArgument` (dying domain), `noSpace`, `notPermitted`,
-    /// `noMemory`.
+    /// `EVTCHNOP_alloc_unbound`. Throws `noSuchDomain`, `invalidArgument` (dying domain), `noSpace`,
+    /// `notPermitted`, `noMemory`.
     private func allocateUnbound(_ argument: UInt64) throws(XenError) {
         let block = try copyIn(EventChannelAllocateUnboundLayout.self, at: argument)
         let target = try anyDomain(block[.domain])
@@ -95,8 +101,8 @@ extension Ref<VirtualCPU> {
         // The port stays open if this fails, as in Xen: the guest gave a bad address.
         try copyOut(port, field: .port, of: argument, in: EventChannelAllocateUnboundLayout.self)
     }
-    /// `EVTCHNOP_bind_interdomain`. Throws `noSuchDomain`, `noSpace`, `invalidArgument` (the remote port is not unbound or
-    /// not meant for the caller), `noMemory`.
+    /// `EVTCHNOP_bind_interdomain`. Throws `noSuchDomain`, `noSpace`, `invalidArgument` (the remote port is
+    /// not unbound or not meant for the caller), `noMemory`.
     private func bindInterdomain(_ argument: UInt64) throws(XenError) {
         let block = try copyIn(EventChannelBindInterdomainLayout.self, at: argument)
         let domain = domain
@@ -141,7 +147,8 @@ extension Ref<VirtualCPU> {
         domain.open(port, record, .ipi, vcpu: id)
         try copyOut(port, field: .port, of: argument, in: EventChannelBindIPILayout.self)
     }
-    /// `EVTCHNOP_bind_vcpu`. Throws `noEntry` (vCPU), `invalidArgument` for a port that is closed or belongs to its vCPU.
+    /// `EVTCHNOP_bind_vcpu`. Throws `noEntry` (vCPU), `invalidArgument` for a port that is closed or belongs
+    /// to its vCPU.
     private func bindVCPU(_ argument: UInt64) throws(XenError) {
         let block = try copyIn(EventChannelBindVCPULayout.self, at: argument)
         let id = block[Field<EventChannelBindVCPULayout, UInt32>.vcpu]
@@ -151,13 +158,17 @@ extension Ref<VirtualCPU> {
         }
         switch EventPortKind(rawValue: record[EventPortLayout.kind]) {
         case .unbound, .interdomain: break
-        case .virq: guard VirtualInterrupt.isGlobal(UInt32(record[EventPortLayout.virq])) else { throw .invalidArgument }
+        case .virq:
+            guard VirtualInterrupt.isGlobal(UInt32(record[EventPortLayout.virq])) else {
+                throw .invalidArgument
+            }
         case .ipi, .closed, nil: throw .invalidArgument
         }
         record[EventPortLayout.vcpu] = UInt16(truncatingIfNeeded: id)
     }
 
-    /// `EVTCHNOP_status`. Throws `noSuchDomain`, `invalidArgument` for a number that is no port, `notPermitted`.
+    /// `EVTCHNOP_status`. Throws `noSuchDomain`, `invalidArgument` for a number that is no port,
+    /// `notPermitted`.
     private func eventStatus(_ argument: UInt64) throws(XenError) {
         var block = try copyIn(EventChannelStatusLayout.self, at: argument)
         let target = try anyDomain(block[.domain])
@@ -173,15 +184,16 @@ extension Ref<VirtualCPU> {
             case .closed, .ipi: break
             case .unbound: block[.unboundDomain] = UInt16(truncatingIfNeeded: record[EventPortLayout.remote])
             case .interdomain:
-                block[.interdomainDomain] = record[EventPortLayout.peer]?.id.rawValue ?? DomainID.invalid.rawValue
+                block[.interdomainDomain] =
+                    record[EventPortLayout.peer]?.id.rawValue ?? DomainID.invalid.rawValue
                 block[.interdomainPort] = record[EventPortLayout.remote]
             case .virq: block[.virtualInterrupt] = UInt32(record[EventPortLayout.virq])
             }
         }
         try copyOut(block, to: argument)
     }
-    /// `EVTCHNOP_reset`. Throws `noSuchDomain`, `notPermitted`, `invalidArgument` for another domain that the controller
-    /// has not paused.
+    /// `EVTCHNOP_reset`. Throws `noSuchDomain`, `notPermitted`, `invalidArgument` for another domain that the
+    /// controller has not paused.
     private func resetPorts(_ argument: UInt64) throws(XenError) {
         let block = try copyIn(EventChannelResetLayout.self, at: argument)
         let target = try anyDomain(block[.domain])
@@ -190,7 +202,8 @@ extension Ref<VirtualCPU> {
         target.resetEventChannels()
     }
 
-    /// Writes one field of the block at `address`; the layout is named because the number alone does not tell it.
+    /// Writes one field of the block at `address`; the layout is named because the number alone does not tell
+    /// it.
     private func copyOut<Layout: ABILayout>(
         _ value: UInt32, field: Field<Layout, UInt32>, of address: UInt64, in layout: Layout.Type
     ) throws(XenError) {

@@ -28,9 +28,9 @@ enum EventPortKind: UInt8 {
 
 /// The event channel ports of one domain, for the 2-level ABI: at most 4096. Xen public/event_channel.h.
 ///
-/// Records live in frames of the hypervisor that are allocated when the first of their ports is opened; sending
-/// allocates nothing. Port 0 is never open. Every interdomain port's peer points back at it (`checkInvariants`).
-/// Guarded by the hypervisor lock.
+/// Records live in frames of the hypervisor that are allocated when the first of their ports is opened;
+/// sending allocates nothing. Port 0 is never open. Every interdomain port's peer points back at it
+/// (`checkInvariants`). Guarded by the hypervisor lock.
 public struct EventChannelTable: ~Copyable {
     static var portsPerPage: UInt32 { 256 }
     /// Ports that count as valid, though closed, before the first is opened: the size of Xen's first bucket.
@@ -90,15 +90,19 @@ extension Ref<Domain> {
     /// The record of a closed port that is about to be opened, with its page allocated. Throws `noMemory`.
     func recordToOpen(_ port: UInt32) throws(XenError) -> ABIView<EventPortLayout> {
         if let record = portRecord(port) { return record }
-        guard let frame = hypervisor.state.frames.allocate(order: 0, owner: .hypervisor) else { throw .noMemory }
-        state.events.pages[Int(port / EventChannelTable.portsPerPage)] = UInt32(truncatingIfNeeded: frame.rawValue)
+        guard let frame = hypervisor.state.frames.allocate(order: 0, owner: .hypervisor) else {
+            throw .noMemory
+        }
+        state.events.pages[Int(port / EventChannelTable.portsPerPage)] = UInt32(
+            truncatingIfNeeded: frame.rawValue)
         return hypervisor.state.memory.view(
             EventPortLayout.self, in: frame,
             at: Int(port % EventChannelTable.portsPerPage) &* EventPortLayout.byteCount)
     }
     /// Opens a port: cannot fail.
     func open(
-        _ port: UInt32, _ record: ABIView<EventPortLayout>, _ kind: EventPortKind, vcpu: UInt32 = 0, virq: UInt32 = 0,
+        _ port: UInt32, _ record: ABIView<EventPortLayout>, _ kind: EventPortKind, vcpu: UInt32 = 0,
+        virq: UInt32 = 0,
         remote: UInt32 = 0, peer: Ref<Domain>? = nil
     ) {
         record[EventPortLayout.virq] = UInt8(truncatingIfNeeded: virq)
@@ -109,11 +113,14 @@ extension Ref<Domain> {
         state.events.openCount &+= 1
         state.events.lowestCandidate = port &+ 1
     }
-    /// Closes an open port and clears its pending bit. The other end, if any, becomes unbound, for this domain to bind.
+    /// Closes an open port and clears its pending bit. The other end, if any, becomes unbound, for this
+    /// domain to bind.
     func close(_ port: UInt32, _ record: ABIView<EventPortLayout>) {
         switch EventPortKind(rawValue: record[EventPortLayout.kind]) {
         case .interdomain:
-            if let peer = record[EventPortLayout.peer], let other = peer.portRecord(record[EventPortLayout.remote]) {
+            if let peer = record[EventPortLayout.peer],
+                let other = peer.portRecord(record[EventPortLayout.remote])
+            {
                 other[EventPortLayout.kind] = EventPortKind.unbound.rawValue
                 other[EventPortLayout.peer] = nil
                 other[EventPortLayout.remote] = UInt32(id.rawValue)
@@ -161,7 +168,8 @@ extension Ref<Domain> {
             index &+= 1
         }
     }
-    /// Whether a port's pending bit is set; nil for a number that is no port. Whoever asks is taken to be about to poll.
+    /// Whether a port's pending bit is set; nil for a number that is no port. Whoever asks is taken to be
+    /// about to poll.
     public func isEventPending(_ port: UInt32) -> Bool? {
         guard isValidPort(port) else { return nil }
         state.events.mayHavePollers = true

@@ -7,7 +7,9 @@ extension Ref<Domain> {
     @inline(__always)
     func grantPeer(_ id: UInt16) -> Ref<Domain>? {
         if id == DomainID.caller.rawValue { return self }
-        guard let found = hypervisor.state.domains.find(DomainID(rawValue: id)), found.state.lifecycle == .alive else {
+        guard let found = hypervisor.state.domains.find(DomainID(rawValue: id)),
+            found.state.lifecycle == .alive
+        else {
             return nil
         }
         return found
@@ -15,14 +17,18 @@ extension Ref<Domain> {
 
     /// Does one `GNTTABOP_copy` for this domain. Both grants are in use while the bytes are copied.
     ///
-    /// Throws, in Xen's order: `permissionDenied` for a page given by frame that is not the caller's, `badDomain`, what
-    /// `takeGrant` throws, `badPage`, `badCopyArgument` for a run that leaves its page.
+    /// Throws, in Xen's order: `permissionDenied` for a page given by frame that is not the caller's,
+    /// `badDomain`, what `takeGrant` throws, `badPage`, `badCopyArgument` for a run that leaves its page.
     func copyGrant(_ request: GrantCopyRequest) throws(GrantStatus) {
         let isSourceGrant = request.flags & GrantCopyFlag.sourceIsReference != 0
         let isTargetGrant = request.flags & GrantCopyFlag.destinationIsReference != 0
-        guard isSourceGrant || request.sourceDomain == DomainID.caller.rawValue else { throw .permissionDenied }
+        guard isSourceGrant || request.sourceDomain == DomainID.caller.rawValue else {
+            throw .permissionDenied
+        }
         guard let source = grantPeer(request.sourceDomain) else { throw .badDomain }
-        guard isTargetGrant || request.targetDomain == DomainID.caller.rawValue else { throw .permissionDenied }
+        guard isTargetGrant || request.targetDomain == DomainID.caller.rawValue else {
+            throw .permissionDenied
+        }
         guard let target = grantPeer(request.targetDomain) else { throw .badDomain }
         let id = self.id
 
@@ -42,8 +48,11 @@ extension Ref<Domain> {
         let count = Int(request.length)
         let sourceOffset = Int(request.sourceOffset)
         let targetOffset = Int(request.targetOffset)
-        guard sourceOffset &+ count <= pageSize, targetOffset &+ count <= pageSize else { throw .badCopyArgument }
-        hypervisor.state.memory.copy(count, from: sourceFrame, at: sourceOffset, to: targetFrame, at: targetOffset)
+        guard sourceOffset &+ count <= pageSize, targetOffset &+ count <= pageSize else {
+            throw .badCopyArgument
+        }
+        hypervisor.state.memory.copy(
+            count, from: sourceFrame, at: sourceOffset, to: targetFrame, at: targetOffset)
     }
     private func callersPage(_ gfn: UInt64, writing: Bool) throws(GrantStatus) -> MachineFrame {
         guard let frame = ownRAM(GuestFrame(rawValue: gfn), writing: writing) else { throw .badPage }

@@ -3,8 +3,8 @@ import SharedMemory
 import XenABI
 
 // A shared entry is the granter's to change at any moment. Its flags and domain are one word that is taken by
-// compare-and-exchange: while `reading` or `writing` stand in it, the granter's own exchange to 0 fails, and so the page
-// stays granted. Xen public/grant_table.h, "Invalidating an entry".
+// compare-and-exchange: while `reading` or `writing` stand in it, the granter's own exchange to 0 fails, and
+// so the page stays granted. Xen public/grant_table.h, "Invalidating an entry".
 extension Ref<Domain> {
     /// Sets `reading` (and `writing`) in an entry of this table.
     ///
@@ -12,10 +12,12 @@ extension Ref<Domain> {
     ///   - isActive: the entry is mapped already: its kind and domain were checked then.
     ///   - forMapping: a mapping, which is of whole pages; false: a copy.
     ///
-    /// Throws `generalError` for an entry that does not permit this, or changes under our hands again and again.
+    /// Throws `generalError` for an entry that does not permit this, or changes under our hands again and
+    /// again.
     @inline(__always)
     private func mark(
-        _ entry: SharedView<GrantEntryV1Layout>, for user: DomainID, writing: Bool, isActive: Bool, forMapping: Bool
+        _ entry: SharedView<GrantEntryV1Layout>, for user: DomainID, writing: Bool, isActive: Bool,
+        forMapping: Bool
     ) throws(GrantStatus) {
         let mask = GrantEntryFlag.typeMask | (forMapping ? GrantEntryFlag.subPage : 0)
         let wanted = GrantEntryFlag.reading | (writing ? GrantEntryFlag.writing : 0)
@@ -45,17 +47,18 @@ extension Ref<Domain> {
         let readers = active?[ActiveGrantLayout.readers] ?? 0
         if writers != 0 { return }
         entry.clearBits(
-            readers != 0 ? GrantEntryFlag.writing : GrantEntryFlag.writing | GrantEntryFlag.reading, at: .flags)
+            readers != 0 ? GrantEntryFlag.writing : GrantEntryFlag.writing | GrantEntryFlag.reading,
+            at: .flags)
     }
     /// Ends the use of a grant by a copy.
     func returnGrant(_ reference: UInt32) {
         if let entry = grantEntry(reference) { unmark(reference, entry) }
     }
-    /// Takes a grant of this domain for `user`: checks it, marks the entry in use and returns the frame. `unmark` gives it
-    /// back, unless a mapping is recorded meanwhile.
+    /// Takes a grant of this domain for `user`: checks it, marks the entry in use and returns the frame.
+    /// `unmark` gives it back, unless a mapping is recorded meanwhile.
     ///
-    /// Throws `badReference` beyond the table, `generalError` as `mark` does or if another domain has it mapped, `badPage`
-    /// if the entry names no page of the granter's RAM.
+    /// Throws `badReference` beyond the table, `generalError` as `mark` does or if another domain has it
+    /// mapped, `badPage` if the entry names no page of the granter's RAM.
     func takeGrant(
         _ reference: UInt32, for user: DomainID, writing: Bool, forMapping: Bool
     ) throws(GrantStatus) -> MachineFrame {

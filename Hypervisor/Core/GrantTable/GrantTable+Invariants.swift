@@ -3,7 +3,8 @@ import SharedMemory
 import XenABI
 
 extension Ref<Domain> {
-    /// Checks what must hold of a domain's grants and mappings between operations; nil if it does, else what does not.
+    /// Checks what must hold of a domain's grants and mappings between operations; nil if it does, else what
+    /// does not.
     public func checkGrantInvariants() -> StaticString? {
         if let fault = checkMaptrack() { return fault }
         return checkActiveGrants()
@@ -19,7 +20,9 @@ extension Ref<Domain> {
             guard flags & MaptrackLayout.live != 0 else { continue }
             live &+= 1
             let frame = MachineFrame(rawValue: UInt64(record[MaptrackLayout.frame]))
-            guard let granter = hypervisor.state.domains.find(DomainID(rawValue: record[MaptrackLayout.domain])) else {
+            guard
+                let granter = hypervisor.state.domains.find(DomainID(rawValue: record[MaptrackLayout.domain]))
+            else {
                 return "a mapping's granter is gone"
             }
             guard let active = granter.activeGrant(record[MaptrackLayout.reference]),
@@ -30,7 +33,9 @@ extension Ref<Domain> {
                 mapping.frame == frame, mapping.isWritable == (flags & MaptrackLayout.writable != 0)
             else { return "a mapping is not in the map" }
             guard hypervisor.state.frames.pinCount(frame) > 0 else { return "a mapped frame is not pinned" }
-            guard hypervisor.state.frames.owner(of: frame) == granter.id else { return "a mapped frame changed hands" }
+            guard hypervisor.state.frames.owner(of: frame) == granter.id else {
+                return "a mapped frame changed hands"
+            }
         }
         guard live == state.grants.mappingCount else { return "mappings miscounted" }
         var free: UInt32 = 0
@@ -72,17 +77,26 @@ extension Ref<Domain> {
             }
             activeCount &+= 1
             let frame = MachineFrame(rawValue: UInt64(active[ActiveGrantLayout.frame]))
-            guard hypervisor.state.frames.owner(of: frame) == id else { return "an active grant's frame is not ours" }
-            guard let mapper = hypervisor.state.domains.find(DomainID(rawValue: active[ActiveGrantLayout.domain])) else {
+            guard hypervisor.state.frames.owner(of: frame) == id else {
+                return "an active grant's frame is not ours"
+            }
+            guard
+                let mapper = hypervisor.state.domains.find(
+                    DomainID(rawValue: active[ActiveGrantLayout.domain]))
+            else {
                 return "an active grant's mapper is gone"
             }
             let (foundReaders, foundWriters) = mapper.countMappings(of: reference, of: id)
-            guard foundReaders == readers, foundWriters == writers else { return "mappings of a grant miscounted" }
+            guard foundReaders == readers, foundWriters == writers else {
+                return "mappings of a grant miscounted"
+            }
         }
         guard activeCount == state.grants.activeCount else { return "active grants miscounted" }
         return nil
     }
-    private func countMappings(of reference: UInt32, of granter: DomainID) -> (readers: UInt32, writers: UInt32) {
+    private func countMappings(of reference: UInt32, of granter: DomainID) -> (
+        readers: UInt32, writers: UInt32
+    ) {
         var readers: UInt32 = 0
         var writers: UInt32 = 0
         var handle: UInt32 = 0

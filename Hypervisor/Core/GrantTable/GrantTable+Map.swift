@@ -10,18 +10,20 @@ extension Ref<Domain> {
     ///   - flags: `GNTMAP_host_map`, with or without `GNTMAP_readonly`.
     /// - Returns: the handle and the frame.
     ///
-    /// Throws `badReference`, `generalError`, `badDomain`, `noDeviceSpace` (maptrack full), `badPage`, in Xen's order.
-    /// Changes nothing on failure.
+    /// Throws `badReference`, `generalError`, `badDomain`, `noDeviceSpace` (maptrack full), `badPage`, in
+    /// Xen's order. Changes nothing on failure.
     func mapGrant(
         hostAddress: UInt64, flags: UInt32, reference: UInt32, granter id: UInt16
     ) throws(GrantStatus) -> (handle: UInt32, frame: MachineFrame) {
         guard flags & (GrantMapFlag.deviceMap | GrantMapFlag.hostMap) != 0 else { throw .badReference }
-        guard flags & (GrantMapFlag.deviceMap | GrantMapFlag.applicationMap | GrantMapFlag.containsPTE) == 0 else {
+        guard flags & (GrantMapFlag.deviceMap | GrantMapFlag.applicationMap | GrantMapFlag.containsPTE) == 0
+        else {
             throw .generalError
         }
         let hypervisor = hypervisor
         // A dying domain gives out nothing; `DOMID_SELF` is no domain here.
-        guard let granter = hypervisor.state.domains.find(DomainID(rawValue: id)), granter.state.lifecycle == .alive
+        guard let granter = hypervisor.state.domains.find(DomainID(rawValue: id)),
+            granter.state.lifecycle == .alive
         else { throw .badDomain }
         guard let handle = nextHandle(), let record = maptrack(handle) else { throw .noDeviceSpace }
         guard let entry = granter.grantEntry(reference) else { throw .badReference }
@@ -31,9 +33,11 @@ extension Ref<Domain> {
         let frame = try granter.takeGrant(reference, for: self.id, writing: writing, forMapping: true)
         let gfn = GuestFrame(rawValue: hostAddress &>> 12)
         do throws(XenError) {
-            // Bits of `flags` beyond those named, and caching attributes in the entry, mean nothing to nested paging.
+            // Bits of `flags` beyond those named, and caching attributes in the entry, mean nothing to nested
+            // paging.
             let caching =
-                GrantEntryFlag.pageWriteThrough | GrantEntryFlag.pageCacheDisable | GrantEntryFlag.pageAttributeTable
+                GrantEntryFlag.pageWriteThrough | GrantEntryFlag.pageCacheDisable
+                | GrantEntryFlag.pageAttributeTable
             guard flags & ~GrantMapFlag.readOnly == GrantMapFlag.hostMap, entry.load(.flags) & caching == 0,
                 isFreeForGrant(gfn)
             else { throw .invalidArgument }
@@ -55,7 +59,11 @@ extension Ref<Domain> {
             active[ActiveGrantLayout.domain] = self.id.rawValue
             granter.state.grants.activeCount &+= 1
         }
-        if writing { active[ActiveGrantLayout.writers] &+= 1 } else { active[ActiveGrantLayout.readers] &+= 1 }
+        if writing {
+            active[ActiveGrantLayout.writers] &+= 1
+        } else {
+            active[ActiveGrantLayout.readers] &+= 1
+        }
         state.grants.firstFreeHandle = record[MaptrackLayout.reference]
         state.grants.mappingCount &+= 1
         record[MaptrackLayout.reference] = reference
@@ -67,8 +75,8 @@ extension Ref<Domain> {
             | UInt16(truncatingIfNeeded: gfn.rawValue &>> 32) &<< 12
         return (handle, frame)
     }
-    /// True for a place of the map that nothing occupies. In the hardware domain, where all that is not RAM may show
-    /// devices, a place that nothing but that occupies.
+    /// True for a place of the map that nothing occupies. In the hardware domain, where all that is not RAM
+    /// may show devices, a place that nothing but that occupies.
     private func isFreeForGrant(_ gfn: GuestFrame) -> Bool {
         guard PhysicalMap.isInRange(gfn) else { return false }
         switch state.physmap.lookup(gfn)?.type {

@@ -59,12 +59,12 @@ extension Field<GrantEntryV1Layout, UInt32> {
     static var flagsAndDomain: Self { .init(at: 0) }
 }
 
-/// A domain's grant table, version 1: the frames that it shares with the hypervisor (512 entries each), what of it others
-/// have mapped, and what it has mapped of others. Xen public/grant_table.h.
+/// A domain's grant table, version 1: the frames that it shares with the hypervisor (512 entries each), what
+/// of it others have mapped, and what it has mapped of others. Xen public/grant_table.h.
 ///
-/// A mapping counts once in the mapper's maptrack, once in the granter's active record of the reference, once as a pin of
-/// the frame, and is one nested entry of type `grant` (`checkInvariants`). Memory grows with use. Guarded by the
-/// hypervisor lock.
+/// A mapping counts once in the mapper's maptrack, once in the granter's active record of the reference, once
+/// as a pin of the frame, and is one nested entry of type `grant` (`checkInvariants`). Memory grows with use.
+/// Guarded by the hypervisor lock.
 public struct GrantTable: ~Copyable {
     static var entriesPerFrame: UInt32 { 512 }
     static var recordsPerFrame: UInt32 { 256 }
@@ -115,7 +115,9 @@ extension Ref<Domain> {
             frame.map { UInt32(truncatingIfNeeded: $0.rawValue) &+ 1 } ?? 0
     }
     private func allocateTableFrame() throws(XenError) -> MachineFrame {
-        guard let frame = hypervisor.state.frames.allocate(order: 0, owner: .hypervisor) else { throw .noMemory }
+        guard let frame = hypervisor.state.frames.allocate(order: 0, owner: .hypervisor) else {
+            throw .noMemory
+        }
         return frame
     }
 
@@ -128,7 +130,8 @@ extension Ref<Domain> {
     }
     /// The `index`th frame of the table, which grows to have it.
     ///
-    /// Throws `invalidArgument` beyond the table's maximum (and for status frames, which version 1 lacks), `noMemory`.
+    /// Throws `invalidArgument` beyond the table's maximum (and for status frames, which version 1 lacks),
+    /// `noMemory`.
     public func grantFrame(_ index: UInt32) throws(XenError) -> MachineFrame {
         guard index < state.grants.maximumFrames else { throw .invalidArgument }
         if let frame = existingGrantFrame(index) { return frame }
@@ -170,7 +173,8 @@ extension Ref<Domain> {
             ActiveGrantLayout.self, in: frame,
             at: Int(reference % GrantTable.recordsPerFrame) &* ActiveGrantLayout.byteCount)
     }
-    /// Allocates the page of a reference's active record. Throws `noMemory`. The reference lies within the table.
+    /// Allocates the page of a reference's active record. Throws `noMemory`. The reference lies within the
+    /// table.
     func needActiveGrant(_ reference: UInt32) throws(XenError) -> ABIView<ActiveGrantLayout> {
         if let record = activeGrant(reference) { return record }
         guard let directory = state.grants.directory else { throw .invalidArgument }
@@ -235,8 +239,8 @@ extension Ref<Domain> {
     /// True while another domain (or this one) has pages mapped that this domain granted.
     public var hasMappedPages: Bool { state.grants.activeCount != 0 }
 
-    /// Ends up to `limit` mappings that this domain has of others' grants. True when none is left; then the maptrack's
-    /// memory is given back. The domain runs no more. Its physmap must still be there.
+    /// Ends up to `limit` mappings that this domain has of others' grants. True when none is left; then the
+    /// maptrack's memory is given back. The domain runs no more. Its physmap must still be there.
     public func releaseGrantMappings(limit: Int) -> Bool {
         var left = limit
         // Handles are released from the top, so that a page never looked at again can go at once.
@@ -268,8 +272,8 @@ extension Ref<Domain> {
     /// Ends all mappings that this domain has of others' grants.
     public func releaseAllGrantMappings() { _ = releaseGrantMappings(limit: .max) }
 
-    /// Gives back the memory of the table itself, once nothing of it is mapped (`hasMappedPages`). A frame of the table that
-    /// another domain has in its map becomes free when that mapping ends.
+    /// Gives back the memory of the table itself, once nothing of it is mapped (`hasMappedPages`). A frame of
+    /// the table that another domain has in its map becomes free when that mapping ends.
     func freeGrantTable() {
         guard let directory = state.grants.directory else { return }
         var index = 0

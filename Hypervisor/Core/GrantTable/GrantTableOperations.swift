@@ -10,9 +10,9 @@ extension Ref<VirtualCPU> {
     ///   - count: number of blocks; the upper 32 bits are ignored.
     /// - Returns: 0 when every block was processed, each with its own status.
     ///
-    /// Throws `notImplemented` for what PVH guests cannot do, `invalidArgument` for a bad count, `badAddress` for a block that
-    /// cannot be read or written (those before it are done), `tooBig` for a long list inside a multicall, which cannot make room
-    /// for others half-way.
+    /// Throws `notImplemented` for what PVH guests cannot do, `invalidArgument` for a bad count, `badAddress`
+    /// for a block that cannot be read or written (those before it are done), `tooBig` for a long list inside
+    /// a multicall, which cannot make room for others half-way.
     public func grantTableOperation(
         _ command: UInt64, _ array: UInt64, _ count: UInt64
     ) throws(XenError) -> Int64 {
@@ -45,15 +45,16 @@ extension Ref<VirtualCPU> {
 
     // MARK: Lists
 
-    /// True when a list is to be continued by the same call made again: asked after each entry, answered every eighth.
+    /// True when a list is to be continued by the same call made again: asked after each entry, answered
+    /// every eighth.
     @inline(__always)
     private func pauses(_ command: UInt32, _ next: UInt64, _ left: UInt32) -> Bool {
         guard left & 7 == 0, left > 0, shouldPreempt else { return false }
         continueHypercall(HypercallNumber.grantTable, UInt64(command), next, UInt64(left))
         return true
     }
-    /// The view of a block in guest memory, translated for writing. Nil if it crosses a page or is not aligned as C does:
-    /// such a block is copied in and out.
+    /// The view of a block in guest memory, translated for writing. Nil if it crosses a page or is not
+    /// aligned as C does: such a block is copied in and out.
     @inline(__always)
     private func view<Layout: ABILayout>(
         _ layout: Layout.Type, at address: UInt64
@@ -125,7 +126,8 @@ extension Ref<VirtualCPU> {
                 var block = try copyIn(GrantMapLayout.self, at: address)
                 let outcome = mapOne(
                     block[.hostAddress], block[Field<GrantMapLayout, UInt32>.flags],
-                    block[Field<GrantMapLayout, UInt32>.reference], block[Field<GrantMapLayout, UInt16>.domain])
+                    block[Field<GrantMapLayout, UInt32>.reference],
+                    block[Field<GrantMapLayout, UInt16>.domain])
                 if outcome.status == GrantStatusCode.okay {
                     block[.handle] = outcome.handle
                     block[.deviceBusAddress] = outcome.busAddress
@@ -182,7 +184,8 @@ extension Ref<VirtualCPU> {
         return 0
     }
 
-    /// `GNTTABOP_swap_grant_ref`: exchanges entries that nobody has mapped; -12 (`GNTST_eagain`) if somebody has.
+    /// `GNTTABOP_swap_grant_ref`: exchanges entries that nobody has mapped; -12 (`GNTST_eagain`) if somebody
+    /// has.
     private func swapGrants(_ array: UInt64, _ count: UInt32) throws(XenError) -> Int64 {
         let domain = domain
         var block = ArgumentBlock<GrantSwapReferencesLayout>()
@@ -216,7 +219,8 @@ extension Ref<VirtualCPU> {
         return target
     }
 
-    /// `GNTTABOP_setup_table`: grows the table and tells the gfns of its frames, all ones for those that have none.
+    /// `GNTTABOP_setup_table`: grows the table and tells the gfns of its frames, all ones for those that have
+    /// none.
     private func setUpGrantTable(_ address: UInt64) throws(XenError) {
         let block = try copyIn(GrantSetupTableLayout.self, at: address)
         let frameCount = block[Field<GrantSetupTableLayout, UInt32>.frameCount]
@@ -226,11 +230,15 @@ extension Ref<VirtualCPU> {
             let target = try tableOwner(block[.domain])
             guard frameCount <= target.state.grants.maximumFrames else { throw .generalError }
             if frameCount > 0 {
-                do throws(XenError) { _ = try target.grantFrame(frameCount &- 1) } catch { throw .generalError }
+                do throws(XenError) { _ = try target.grantFrame(frameCount &- 1) } catch {
+                    throw .generalError
+                }
             }
             var index: UInt32 = 0
             while index < frameCount {
-                let gfn = target.existingGrantFrame(index).flatMap { hypervisor.state.frames.guestFrame(of: $0) }
+                let gfn = target.existingGrantFrame(index).flatMap {
+                    hypervisor.state.frames.guestFrame(of: $0)
+                }
                 do throws(XenError) {
                     try write(gfn?.rawValue ?? .max, at: list &+ UInt64(index) &* 8)
                 } catch {

@@ -16,8 +16,9 @@ struct MappingTypes: BitwiseCopyable {
 }
 
 extension PhysicalMap {
-    /// The machine frame behind `gfn` if it is of one of the wanted types, inside the window and, for writing, writable.
-    /// The short form of `lookup`, for the walk of a guest's page tables, which does it five times for one address.
+    /// The machine frame behind `gfn` if it is of one of the wanted types, inside the window and, for
+    /// writing, writable. The short form of `lookup`, for the walk of a guest's page tables, which does it
+    /// five times for one address.
     mutating func frame(_ gfn: GuestFrame, _ types: MappingTypes, forWriting: Bool) -> MachineFrame? {
         guard var table = root, Self.isInRange(gfn) else { return nil }
         let memory = memory
@@ -28,7 +29,9 @@ extension PhysicalMap {
             guard entry & present != 0 else { return nil }
             table = MachineFrame(rawValue: (entry & NestedEntryFormat.addressMask) &>> 12)
             guard shift != 0, entry & NestedEntryFormat.largeBit == 0 else {
-                guard types.bits &>> ((entry &>> NestedEntryFormat.typeShift) & 15) & 1 != 0 else { return nil }
+                guard types.bits &>> ((entry &>> NestedEntryFormat.typeShift) & 15) & 1 != 0 else {
+                    return nil
+                }
                 if forWriting, entry & format.writableBit == 0 { return nil }
                 let frame = table.rawValue &+ (gfn.rawValue & ((1 &<< shift) &- 1))
                 return frame < memory.frameCount ? MachineFrame(rawValue: frame) : nil
