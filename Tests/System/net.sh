@@ -18,17 +18,15 @@ done
 
 dd if=/dev/urandom of="$WORK/data" bs=64k count=64 2>/dev/null
 sum=$(sha256sum <"$WORK/data" | cut -d ' ' -f 1)
-nc -l -p 5000 <"$WORK/data" >/dev/null &
-listener=$!
+httpd -f -p 10.77.0.1:5000 -h "$WORK" &
+server=$!
 expect_equal "checksum of 4 MiB to the DomU" "$sum" \
-    "$(in_domu net 60 "nc 10.77.0.1 5000 </dev/null | sha256sum | cut -d ' ' -f 1")"
-wait "$listener"
-nc -l -p 5001 </dev/null >"$WORK/received" &
-listener=$!
-sum=$(in_domu net 60 "dd if=/dev/urandom of=/tmp/data bs=64k count=64 2>/dev/null; nc -w 10 10.77.0.1 5001 </tmp/data >/dev/null; \
+    "$(in_domu net 60 "wget -q -O - http://10.77.0.1:5000/data | sha256sum | cut -d ' ' -f 1")"
+kill "$server"
+sum=$(in_domu net 60 "dd if=/dev/urandom of=/tmp/data bs=64k count=64 2>/dev/null; httpd -p 5001 -h /tmp; \
 sha256sum </tmp/data | cut -d ' ' -f 1" | tail -n 1)
-wait "$listener"
-expect_equal "checksum of 4 MiB from the DomU" "$sum" "$(sha256sum <"$WORK/received" | cut -d ' ' -f 1)"
+expect_equal "checksum of 4 MiB from the DomU" "$sum" \
+    "$(timeout 60 wget -q -O - http://10.77.0.3:5001/data | sha256sum | cut -d ' ' -f 1)"
 
 expect_failure 1 "bridge" svctl create "$(make_config net-nobridge "vif = [ 'bridge=nobridge' ]")"
 detach

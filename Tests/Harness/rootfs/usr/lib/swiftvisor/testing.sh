@@ -5,6 +5,7 @@
 export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LOGS=/var/log/swiftvisor
 WORK=$(mktemp -d /tmp/test.XXXXXX)
+touch "$WORK/start"
 
 # say TEXT: a line of the transcript, with the seconds since Dom0's kernel started.
 say() {
@@ -17,7 +18,7 @@ trap 'exit 1' USR1
 fail() {
     exec >&2
     say "FAILED: $*"
-    for log in "$LOGS"/console-*.log; do
+    for log in $(find "$LOGS" -name 'console-*.log' -newer "$WORK/start"); do
         [ -s "$log" ] && echo "--- end of $log" && tail -n 15 "$log"
     done
     [ -s "$LOGS/svd.log" ] && echo "--- end of $LOGS/svd.log" && tail -n 15 "$LOGS/svd.log"
@@ -59,7 +60,7 @@ expect_failure() {
     status=$?
     [ "$status" = "$wanted" ] || fail "wanted status $wanted, got $status, of: $*
 $output"
-    echo "$output" | grep -q -i -E -- "$pattern" || fail "the message of: $*
+    echo "$output" | tr '\n' ' ' | grep -q -i -E -- "$pattern" || fail "the message of: $*
 does not match \"$pattern\": $output"
 }
 
@@ -68,7 +69,7 @@ console_log() {
 }
 
 count_lines() {
-    grep -c -- "$2" "$1" 2>/dev/null
+    grep -c -E -- "$2" "$1" 2>/dev/null
 }
 
 # wait_console NAME SECONDS PATTERN [TIMES]: waits until the console log has that many lines with PATTERN.
