@@ -16,6 +16,13 @@ extension DomainSupervisor {
         _ wanted: DomainConfiguration, paused: Bool, progress: @escaping (String) -> Void,
         completion: @escaping (Result<ControlAPI.DomainInfo, APIError>) -> Void
     ) {
+        afterEndingBackends { [self] in createNow(wanted, paused: paused, progress: progress, completion: completion) }
+    }
+
+    private func createNow(
+        _ wanted: DomainConfiguration, paused: Bool, progress: @escaping (String) -> Void,
+        completion: @escaping (Result<ControlAPI.DomainInfo, APIError>) -> Void
+    ) {
         let domain: Domain
         do throws(APIError) {
             domain = try build(try complete(wanted), progress)
@@ -306,7 +313,9 @@ extension DomainSupervisor {
         domain.record.isStarted = true
         domain.record.startedAt = with.host.now
         try keep(domain.record)
+        logger.debug("\(domain.name): all is ready")
         if !paused { try with.hypervisor.unpause(domain.id) }
+        logger.debug("\(domain.name): let run")
         domain.phase = .running
         guard let status = try with.hypervisor.status(of: domain.id) else { throw gone(domain.name) }
         announce(.created, domain.id, domain.name)

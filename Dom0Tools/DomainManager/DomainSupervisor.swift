@@ -58,6 +58,10 @@ public final class DomainSupervisor {
     private var observers: [Int: (DomainEvent) -> Void] = [:]
     private var lastObserver = 0
     private var goneWaiters: [(id: DomainID, done: () -> Void)] = []
+    /// Backends that were told to end and have not: what they had under way may still reach their disks.
+    private var endingBackends = 0
+    /// Creations that wait for them.
+    private var delayed: [() -> Void] = []
 
     public init(
         _ surroundings: Surroundings, reactor: Reactor, limits: Limits = Limits(), logger: Logger = Logger(label: "svd")
@@ -332,16 +336,28 @@ public final class DomainSupervisor {
         domain.console?.close()
         domain.console = nil
         with.store.release(domain.id)
-        let afterBackend = { [self] in
+        if let backend = domain.backend {
             domain.backend = nil
-            for root in domain.nodes.roots { with.store.remove(root) }
-            if !keepsRecord { with.records.remove(domain.record.uuid) }
-            waitUntilGone(domain.id) { [self] in
-                domains[domain.id] = nil
-                done()
+            endingBackends += 1
+            backend.stop { [self] in
+                endingBackends -= 1
+                guard endingBackends == 0 else { return }
+                let waiting = delayed
+                delayed = []
+                for work in waiting { work() }
             }
         }
-        if let backend = domain.backend { backend.stop(afterBackend) } else { afterBackend() }
+        for root in domain.nodes.roots { with.store.remove(root) }
+        if !keepsRecord { with.records.remove(domain.record.uuid) }
+        waitUntilGone(domain.id) { [self] in
+            domains[domain.id] = nil
+            done()
+        }
+    }
+
+    /// Does the work as soon as no backend of an earlier domain can write to a disk any more.
+    func afterEndingBackends(_ work: @escaping () -> Void) {
+        if endingBackends == 0 { work() } else { delayed.append(work) }
     }
 
     private func waitUntilGone(_ id: DomainID, _ done: @escaping () -> Void) {

@@ -128,6 +128,6 @@ public protocol BackendProcess: AnyObject {
     /// Process number.
     var number: Int { get }
     var isRunning: Bool { get }
-    /// Asks it to end, kills it if it does not within a few seconds, then calls `done`.
+    /// Ends it, without ceremony: its domain is gone already. Calls `done` when nothing of it is left.
     func stop(_ done: @escaping () -> Void)
 }

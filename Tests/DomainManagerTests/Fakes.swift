@@ -180,9 +180,14 @@ final class FakeBackend: BackendProcess {
         self.number = number
         self.onExit = onExit
     }
+    /// Holds back the end of a backend that was stopped.
+    var onStop: ((@escaping () -> Void) -> Void)?
     func stop(_ done: @escaping () -> Void) {
-        isRunning = false
-        done()
+        let end = { [self] in
+            isRunning = false
+            done()
+        }
+        if let onStop { onStop(end) } else { end() }
     }
 }
 

@@ -195,6 +195,23 @@ import XenABI
         #expect(machine.host.backends.count == 1 && machine.isClean)
     }
 
+    @Test func aNewDomainWaitsUntilTheOldOnesDiskIsQuiet() throws {
+        let machine = try machine()
+        var ends: [() -> Void] = []
+        machine.host.backends[0].onStop = { ends.append($0) }
+        try machine.destroy("web1")
+        #expect(machine.store.nodes.isEmpty && machine.hypervisor.guests.count == 1)
+        var created: ControlAPI.DomainInfo?
+        machine.supervisor.create(
+            Machine.configuration(disks: [DiskConfiguration(target: "/a.img", vdev: "xvda")]), paused: false,
+            progress: { _ in }) { created = try? $0.get() }
+        for _ in 0..<5 { machine.reactor.turn(limit: 1) }
+        #expect(created == nil && machine.host.backends.count == 1)
+        ends.forEach { $0() }
+        machine.run { created != nil }
+        #expect(created?.name == "web1" && machine.host.backends.count == 2)
+    }
+
     // MARK: After svd was killed
 
     @Test func takesOverWhatRuns() throws {

@@ -70,7 +70,6 @@ public final class LinuxHost: HostAccess {
         private var watching: Reactor.Watching?
         private var onExit: ((String) -> Void)?
         private var onStop: [() -> Void] = []
-        private var killTimer: Reactor.Timer?
         var isRunning: Bool { watching != nil }
         var number: Int { Int(process) }
 
@@ -92,9 +91,8 @@ public final class LinuxHost: HostAccess {
             guard isRunning else { return done() }
             onExit = nil  // the end was asked for
             onStop.append(done)
-            guard killTimer == nil else { return }
-            kill(process, SIGTERM)
-            killTimer = reactor.after(milliseconds: 5_000) { [self] in kill(process, SIGKILL) }
+            // What the guest was told is written is in the kernel's hands; the rest it may lose, as in a power cut.
+            kill(process, SIGKILL)
         }
 
         private func ended() {
@@ -102,7 +100,6 @@ public final class LinuxHost: HostAccess {
             self.watching = nil
             reactor.cancel(watching)
             _ = close(descriptor)
-            killTimer?.cancel()
             let stopped = onStop
             onStop = []
             let exit = onExit
