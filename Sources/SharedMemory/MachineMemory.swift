@@ -46,8 +46,9 @@ import XenABI
     @inlinable public func storeWord(_ value: UInt64, _ frame: MachineFrame, _ index: Int) {
         sharedView(PageOfWords.self, in: frame).store(value, to: PageOfWords.words.element(index & 511))
     }
-    /// Fills `count` frames from `frame` on with zeroes.
-    @inlinable public func zero(_ frame: MachineFrame, count: UInt64 = 1) {
+    /// Fills `count` frames from `frame` on with zeroes. Not inlined: with the size in sight the compiler clears by four
+    /// bytes a step, `memset` by eight.
+    @inlinable @inline(never) public func zero(_ frame: MachineFrame, count: UInt64 = 1) {
         precondition(frame.rawValue < frameCount && count <= frameCount &- frame.rawValue)
         // SAFETY: in range.
         unsafe base.advanced(by: Int(truncatingIfNeeded: frame.rawValue &<< 12))
@@ -60,6 +61,19 @@ import XenABI
         let from = unsafe pointer(source, sourceOffset, byteCount)
         // SAFETY: both runs are in range.
         unsafe pointer(target, targetOffset, byteCount).copyMemory(from: from, byteCount: byteCount)
+    }
+    /// An integer anywhere in a frame, read once.
+    @inlinable public func load<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Word.Type, _ frame: MachineFrame, _ offset: Int
+    ) -> Word {
+        // SAFETY: in range by `pointer`.
+        unsafe pointer(frame, offset, MemoryLayout<Word>.size).loadUnaligned(as: Word.self)
+    }
+    @inlinable public func store<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ value: Word, _ frame: MachineFrame, _ offset: Int
+    ) {
+        // SAFETY: in range by `pointer`.
+        unsafe pointer(frame, offset, MemoryLayout<Word>.size).storeBytes(of: value, as: Word.self)
     }
     /// One byte of a frame.
     @inlinable public func loadByte(_ frame: MachineFrame, _ offset: Int) -> UInt8 {

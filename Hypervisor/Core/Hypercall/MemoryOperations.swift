@@ -66,50 +66,85 @@ extension Ref<VirtualCPU> {
 
     // MARK: Populate and decrease
 
+    /// Reads the reservation at a guest address: in place where it lies within a page, as C aligns it.
+    private func reservation(_ argument: UInt64) throws(XenError) -> MemoryReservation {
+        let offset = Int(truncatingIfNeeded: argument & 0xfff)
+        guard offset & 7 == 0, offset <= pageSize &- MemoryReservationLayout.byteCount else {
+            return MemoryReservation(try copyIn(MemoryReservationLayout.self, at: argument))
+        }
+        guard let frame = translate(linear: argument, forWriting: false) else { throw .badAddress }
+        return MemoryReservation(
+            hypervisor.state.memory.sharedView(MemoryReservationLayout.self, in: frame, at: offset))
+    }
+    /// Reads up to `limit` frame numbers from a list, no further than its page, into `chunk`. Returns how many.
+    private func readFrames(
+        _ address: UInt64, limit: UInt64, into chunk: inout InlineArray<16, UInt64>
+    ) throws(XenError) -> UInt64 {
+        let offset = address & 0xfff
+        guard offset & 7 == 0 else {
+            chunk[0] = try read(UInt64.self, at: address)
+            return 1
+        }
+        guard let frame = translate(linear: address, forWriting: false) else { throw .badAddress }
+        let count = min(limit, 16, (4096 &- offset) &>> 3)
+        let view = hypervisor.state.memory.sharedView(PageOfWords.self, in: frame)
+        let first = Int(truncatingIfNeeded: offset &>> 3)
+        var index = 0
+        while index < Int(truncatingIfNeeded: count) {
+            chunk[index] = view.load(PageOfWords.words.element(first &+ index))
+            index &+= 1
+        }
+        return count
+    }
+
     /// `XENMEM_populate_physmap` and `XENMEM_decrease_reservation`: the result is the number of extents done, whatever ended
     /// the work.
     private func changeReservation(_ operation: UInt32, from start: UInt64, _ argument: UInt64) -> Int64 {
-        let nothing = Int64(truncatingIfNeeded: start)
+        var index = start
         do throws(XenError) {
-            let block = try copyIn(MemoryReservationLayout.self, at: argument)
-            let count = block[Field<MemoryReservationLayout, UInt64>.extentCount]
-            let list = block[Field<MemoryReservationLayout, UInt64>.extentStart]
-            let order = block[Field<MemoryReservationLayout, UInt32>.extentOrder]
-            guard count <= UInt64(UInt32.max &>> 6), start < count else { return nothing }
-            guard order <= (domain.state.isPrivileged ? 18 : 9) else { return nothing }
+            let request = try reservation(argument)
+            let count = request.extentCount
+            guard count <= UInt64(UInt32.max &>> 6), start < count,
+                request.order <= (domain.state.isPrivileged ? 18 : 9)
+            else { return Int64(truncatingIfNeeded: index) }
+            let order = Int(truncatingIfNeeded: request.order)
+            let populates = operation == MemoryOperation.populatePhysmap
             // Memory is never populated on demand: who counts on that is told by getting none.
-            guard block[Field<MemoryReservationLayout, UInt32>.flags] & MemoryFlag.populateOnDemand == 0 else {
-                return nothing
+            guard !populates || request.flags & MemoryFlag.populateOnDemand == 0 else {
+                return Int64(truncatingIfNeeded: index)
             }
-            let target = try target(block[.domain])
-            guard target.state.lifecycle == .alive else { return nothing }
-            var index = start
+            let target = try target(request.domain)
+            guard target.state.lifecycle == .alive else { return Int64(truncatingIfNeeded: index) }
+            var chunk = InlineArray<16, UInt64>(repeating: 0)
             var pages: UInt64 = 0
             while index < count {
-                do throws(XenError) {
-                    let gfn = GuestFrame(rawValue: try read(UInt64.self, at: list &+ index &* 8))
-                    if operation == MemoryOperation.populatePhysmap {
-                        guard try populate(target, gfn, order: Int(order)) else {
-                            continueHypercall(
-                                HypercallNumber.memory, UInt64(operation) | index &<< 6, argument)
-                            return 0
+                let read = try readFrames(request.list &+ index &* 8, limit: count &- index, into: &chunk)
+                let end = index &+ read
+                var at = 0
+                while index < end {
+                    let gfn = GuestFrame(rawValue: chunk[at])
+                    at &+= 1
+                    if populates {
+                        guard try populate(target, gfn, order: order) else {
+                            return goOn(operation, index, argument)
                         }
                     } else {
-                        try decrease(target, gfn, order: Int(order))
+                        try decrease(target, gfn, order: order)
                     }
-                } catch { return Int64(truncatingIfNeeded: index) }
-                index &+= 1
-                pages &+= 1 &<< UInt64(order)
-                if pages >= 256, index < count {
-                    pages = 0
-                    if shouldPreempt {
-                        continueHypercall(HypercallNumber.memory, UInt64(operation) | index &<< 6, argument)
-                        return 0
+                    index &+= 1
+                    pages &+= 1 &<< UInt64(order)
+                    if pages >= 256, index < count {
+                        pages = 0
+                        if shouldPreempt { return goOn(operation, index, argument) }
                     }
                 }
             }
-            return Int64(truncatingIfNeeded: index)
-        } catch { return nothing }
+        } catch {}
+        return Int64(truncatingIfNeeded: index)
+    }
+    private func goOn(_ operation: UInt32, _ index: UInt64, _ argument: UInt64) -> Int64 {
+        continueHypercall(HypercallNumber.memory, UInt64(operation) | index &<< 6, argument)
+        return 0
     }
 
     /// Adds one extent. False: the caller is to come again; a large extent is being cleared.
@@ -152,6 +187,7 @@ extension Ref<VirtualCPU> {
     }
 
     private func decrease(_ target: Ref<Domain>, _ gfn: GuestFrame, order: Int) throws(XenError) {
+        if order == 0 { return try target.removeRAM(gfn) }
         guard let end = gfn.advanced(by: 1 &<< UInt64(order)), PhysicalMap.isInRange(gfn) else {
             throw .invalidArgument
         }
@@ -279,6 +315,30 @@ extension Ref<VirtualCPU> {
             }
         }
         return 0
+    }
+}
+
+/// A `struct xen_memory_reservation` as read, each field once.
+struct MemoryReservation: BitwiseCopyable {
+    let list: UInt64
+    let extentCount: UInt64
+    let order: UInt32
+    let flags: UInt32
+    let domain: UInt16
+
+    init(_ view: SharedView<MemoryReservationLayout>) {
+        list = view.load(.extentStart)
+        extentCount = view.load(.extentCount)
+        order = view.load(.extentOrder)
+        flags = view.load(.flags)
+        domain = view.load(.domain)
+    }
+    init(_ block: borrowing ArgumentBlock<MemoryReservationLayout>) {
+        list = block[.extentStart]
+        extentCount = block[.extentCount]
+        order = block[.extentOrder]
+        flags = block[.flags]
+        domain = block[.domain]
     }
 }
 

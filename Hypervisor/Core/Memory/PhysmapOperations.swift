@@ -94,12 +94,15 @@ extension Ref<Domain> {
     // MARK: RAM
 
     /// Gives the domain 2^`order` zeroed frames at `gfn`. In the hardware domain they are the frames of the same number,
-    /// which must be its own and hidden.
+    /// which must be its own; they come back as they were left.
     ///
     /// Throws `noMemory` beyond the domain's limit or the machine's free memory, `invalidArgument` for a range that does
     /// not fit the map or, above order 0, is not empty, `notPermitted` where something else than RAM is mapped.
     public func addRAM(_ gfn: GuestFrame, order: Int) throws(XenError) {
-        if state.isHardwareDomain { return try reinstateIdentity(gfn, order: order) }
+        if state.isHardwareDomain {
+            if order == 0, reinstatePage(gfn) { return }
+            return try reinstateIdentity(gfn, order: order)
+        }
         try checkRoom(gfn, order: order)
         let hypervisor = hypervisor
         guard let block = hypervisor.state.frames.allocate(order: order, owner: id) else { throw .noMemory }
@@ -180,7 +183,16 @@ extension Ref<Domain> {
         }
         if let former { dispose(former, at: gfn) }
     }
-    /// The hardware domain populates a place: the frame of that number, if it is its own, shows again, cleared.
+    /// The short way of the hardware domain to have a hidden page back, where a table for it exists. False: take the long one.
+    private func reinstatePage(_ gfn: GuestFrame) -> Bool {
+        let hypervisor = hypervisor
+        guard isHidden(gfn) else { return false }
+        let frame = MachineFrame(rawValue: gfn.rawValue)
+        guard state.physmap.fillSmall(gfn, with: frame) else { return false }
+        hypervisor.state.frames.setGuestFrame(of: frame, gfn)
+        return true
+    }
+    /// The hardware domain populates a place: the frame of that number, if it is its own, shows again as the domain left it.
     private func reinstateIdentity(_ gfn: GuestFrame, order: Int) throws(XenError) {
         guard order >= 0, order <= FrameAllocator.maximumOrder else { throw .invalidArgument }
         let count = UInt64(1) &<< UInt64(order)
@@ -206,7 +218,6 @@ extension Ref<Domain> {
                     frames: &hypervisor.state.frames)
                 hypervisor.state.frames.setGuestFrame(of: frame, GuestFrame(rawValue: place))
             }
-            hypervisor.state.memory.zero(frame)
             place &+= 1
         }
     }
@@ -214,6 +225,10 @@ extension Ref<Domain> {
     ///
     /// Throws `noEntry` where there is no RAM, `noMemory` if a large entry cannot be split.
     func removeRAM(_ gfn: GuestFrame) throws(XenError) {
+        if let frame = state.physmap.takeSmallRAM(gfn) {
+            dispose(Mapping(frame: frame, type: .ram, isWritable: true, order: 0), at: gfn)
+            return
+        }
         guard let former = state.physmap.lookup(gfn), former.type == .ram || former.type == .special else {
             throw .noEntry
         }
@@ -291,5 +306,44 @@ extension Ref<Domain> {
         try replaceMapping(target, with: mapping.frame, type: .ram, writable: mapping.isWritable)
         try state.physmap.unmap(source, frames: &hypervisor.state.frames)
         hypervisor.state.frames.setGuestFrame(of: mapping.frame, target)
+    }
+}
+
+extension PhysicalMap {
+    /// Table and index of the 4 KiB entry of `gfn`; nil where a table is missing or a larger entry maps the place.
+    @inline(__always)
+    private mutating func smallPlace(_ gfn: GuestFrame) -> (table: MachineFrame, index: Int)? {
+        guard var table = root, Self.isInRange(gfn) else { return nil }
+        let memory = memory
+        let present = format.presentMask
+        var shift: UInt64 = 27
+        while shift > 0 {
+            let entry = memory.loadWord(table, Int(truncatingIfNeeded: gfn.rawValue &>> shift))
+            guard entry & present != 0, entry & NestedEntryFormat.largeBit == 0 else { return nil }
+            table = MachineFrame(rawValue: (entry & NestedEntryFormat.addressMask) &>> 12)
+            shift &-= 9
+        }
+        return (table, Int(truncatingIfNeeded: gfn.rawValue & 511))
+    }
+    /// Unmaps a single page of RAM in one walk and returns its frame. Nil, and no change, if there is none or it is part
+    /// of a larger entry.
+    mutating func takeSmallRAM(_ gfn: GuestFrame) -> MachineFrame? {
+        guard let place = smallPlace(gfn) else { return nil }
+        let entry = memory.loadWord(place.table, place.index)
+        guard entry & format.presentMask != 0,
+            UInt8(truncatingIfNeeded: (entry &>> NestedEntryFormat.typeShift) & 15) == MappingType.ram.rawValue
+        else { return nil }
+        memory.storeWord(0, place.table, place.index)
+        needsFlush = true
+        return MachineFrame(rawValue: (entry & NestedEntryFormat.addressMask) &>> 12)
+    }
+    /// Maps a page of RAM in one walk where nothing is mapped and RAM has been before. False, and no change, elsewhere.
+    mutating func fillSmall(_ gfn: GuestFrame, with frame: MachineFrame) -> Bool {
+        guard gfn.rawValue <= highestFrame, let place = smallPlace(gfn) else { return false }
+        guard memory.loadWord(place.table, place.index) & format.presentMask == 0 else { return false }
+        memory.storeWord(
+            (frame.rawValue &<< 12) | format.leafBits | format.writableBit
+                | (UInt64(MappingType.ram.rawValue) &<< NestedEntryFormat.typeShift), place.table, place.index)
+        return true
     }
 }
