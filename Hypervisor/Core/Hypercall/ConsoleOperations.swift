@@ -51,7 +51,7 @@ extension Ref<VirtualCPU> {
 
 extension Ref<Domain> {
     /// Collects a line of a guest and prints it when it ends or is full. What is not printable becomes a dot.
-    func putConsoleLine(_ byte: UInt8) {
+    public func putConsoleLine(_ byte: UInt8) {
         switch byte {
         case 10: flushConsoleLine()
         case 0, 13: break

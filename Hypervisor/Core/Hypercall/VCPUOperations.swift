@@ -36,8 +36,12 @@ extension Ref<VirtualCPU> {
         case UInt64(VCPUOperation.stopPeriodicTimer): return 0
         case UInt64(VCPUOperation.setSingleshotTimer):
             guard target == self else { throw .invalidArgument }
-            let block = try copyIn(SetSingleshotTimerLayout.self, at: argument)
-            hypervisor.state.timers.set(state.singleshotTimer, at: block[.timeoutNanoseconds])
+            // The flags are not looked at, as in Xen 4.17, but must be readable: the block may cross a page.
+            let deadline = try read(UInt64.self, at: argument)
+            if argument & 0xfff > 0xff0 {
+                _ = try read(UInt64.self, at: argument &+ 8)
+            }
+            hypervisor.state.timers.set(state.singleshotTimer, at: deadline)
             return 0
         case UInt64(VCPUOperation.stopSingleshotTimer):
             guard target == self else { throw .invalidArgument }

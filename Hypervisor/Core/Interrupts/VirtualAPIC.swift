@@ -98,14 +98,19 @@ public struct VirtualAPIC: BitwiseCopyable, Sendable {
         requested[vector] = true
         levelTriggered[vector] = isLevel
     }
+    // `mutating get` here and below: read in place through a `Ref`, where a plain getter copies the whole register file.
     private var processorPriority: UInt8 {
-        let service = (inService.highest ?? 0) & 0xf0
-        return (taskPriority & 0xf0) >= service ? taskPriority : service
+        mutating get {
+            let service = (inService.highest ?? 0) & 0xf0
+            return (taskPriority & 0xf0) >= service ? taskPriority : service
+        }
     }
     /// The vector the processor would take now, if its interrupt flag lets it.
     public var highestDeliverable: UInt8? {
-        guard let vector = requested.highest, isHardwareEnabled else { return nil }
-        return vector & 0xf0 > processorPriority & 0xf0 ? vector : nil
+        mutating get {
+            guard let vector = requested.highest, isHardwareEnabled else { return nil }
+            return vector & 0xf0 > processorPriority & 0xf0 ? vector : nil
+        }
     }
     /// The processor takes `vector`.
     public mutating func acknowledge(_ vector: UInt8) {

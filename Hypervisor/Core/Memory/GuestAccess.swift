@@ -156,12 +156,23 @@ extension Ref<VirtualCPU> {
     public func read<Word: FixedWidthInteger & BitwiseCopyable>(
         _ type: Word.Type, at linear: UInt64
     ) throws(XenError) -> Word {
+        let offset = Int(truncatingIfNeeded: linear & 0xfff)
+        if offset &+ MemoryLayout<Word>.size <= pageSize {
+            guard let frame = translate(linear: linear, forWriting: false) else { throw .badAddress }
+            return hypervisor.state.memory.load(Word.self, frame, offset)
+        }
         var block = ArgumentBlock<ScratchLayout>()
         try copyIn(&block, byteCount: MemoryLayout<Word>.size, at: linear)
         return block[Field<ScratchLayout, Word>(at: 0)]
     }
     /// Writes an integer at a linear address.
     public func write<Word: FixedWidthInteger & BitwiseCopyable>(_ value: Word, at linear: UInt64) throws(XenError) {
+        let offset = Int(truncatingIfNeeded: linear & 0xfff)
+        if offset &+ MemoryLayout<Word>.size <= pageSize {
+            guard let frame = translate(linear: linear, forWriting: true) else { throw .badAddress }
+            hypervisor.state.memory.store(value, frame, offset)
+            return
+        }
         var block = ArgumentBlock<ScratchLayout>()
         block[Field<ScratchLayout, Word>(at: 0)] = value
         try copyOut(block, byteCount: MemoryLayout<Word>.size, to: linear)

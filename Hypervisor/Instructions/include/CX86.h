@@ -69,13 +69,14 @@ static inline void cx86_invlpg(uint64_t a) { __asm__ volatile("invlpg (%0)" : : 
 static inline uint32_t cx86_mmio_read32(uint64_t a) { return *(volatile uint32_t *)a; }
 static inline void cx86_mmio_write32(uint64_t a, uint32_t v) { *(volatile uint32_t *)a = v; }
 
-/* Symbols of Hypervisor/Boot. */
-void sv_vmrun(uint64_t vmcb_physical, uint64_t registers, uint64_t host_area_physical);
-extern char sv_image_start[], sv_text_end[], sv_rodata_end[], sv_image_end[], sv_isr_table[];
-extern char sv_boot_stack_guard[], sv_boot_stack_top[], sv_fault_stack_guard[], sv_fault_stack_top[];
-extern char sv_boot_gdt[], sv_boot_tss[];
-extern uint32_t sv_boot_magic;
-extern uint64_t sv_boot_info;
+/* Symbols of Hypervisor/Boot. Weak, so that the modules that use them link into host tests, where nobody calls them. */
+#define SV_BOOT __attribute__((weak))
+SV_BOOT void sv_vmrun(uint64_t vmcb_physical, uint64_t registers, uint64_t host_area_physical);
+SV_BOOT extern char sv_image_start[], sv_text_end[], sv_rodata_end[], sv_image_end[], sv_isr_table[];
+SV_BOOT extern char sv_boot_stack_guard[], sv_boot_stack_top[], sv_fault_stack_guard[], sv_fault_stack_top[];
+SV_BOOT extern char sv_boot_gdt[], sv_boot_tss[];
+SV_BOOT extern uint32_t sv_boot_magic;
+SV_BOOT extern uint64_t sv_boot_info;
 extern char sv_symbols[] __attribute__((weak));
 static inline uint64_t cx86_symbols(void) { return (uint64_t)sv_symbols; }
 static inline uint64_t cx86_image_start(void) { return (uint64_t)sv_image_start; }

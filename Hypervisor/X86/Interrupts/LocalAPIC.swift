@@ -45,6 +45,11 @@ public struct LocalAPIC: BitwiseCopyable {
         write(0x38, .max)
     }
     func remaining() -> UInt32 { read(0x39) }
+    /// Stops the count and lets the timer interrupt from now on.
+    func endCalibration() {
+        write(0x38, 0)
+        write(0x32, UInt32(Self.timerVector))
+    }
     /// One interrupt after `span` ns; `UInt64.max`: none.
     public func arm(nanoseconds span: UInt64) {
         guard span != .max else {
@@ -53,7 +58,6 @@ public struct LocalAPIC: BitwiseCopyable {
         }
         let capped = min(span, 2_000_000_000)
         let ticks = (capped &* ticksPerMeganano) &>> 20
-        write(0x32, UInt32(Self.timerVector))
         write(0x38, UInt32(truncatingIfNeeded: min(max(ticks, 1), 0xffff_ffff)))
     }
 }

@@ -73,7 +73,10 @@ enum Machine {
 
     // MARK: Trace and console
 
-    static func debugByte(_ byte: UInt8, _ domain: Ref<Domain>) { domain.hypervisor.putByte(byte) }
+    /// A byte of the debug port: Dom0's as it is, a DomU's in lines that carry its number.
+    static func debugByte(_ byte: UInt8, _ domain: Ref<Domain>) {
+        if domain.state.isPrivileged { domain.hypervisor.putByte(byte) } else { domain.putConsoleLine(byte) }
+    }
 
     static func serialInput() {
         guard let serial = unsafe machineState.serial, let hypervisor = unsafe machineState.hypervisor else { return }

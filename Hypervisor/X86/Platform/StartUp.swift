@@ -256,7 +256,7 @@ public enum StartUp {
         let ticks = cx86_rdtsc() &- start
         let apicTicks = UInt64(first &- apic.remaining())
         cx86_out8(0x61, gate)
-        apic.write(0x38, 0)
+        apic.endCalibration()
         // 11932 counts are 10.000151 ms.
         let nanoseconds: UInt64 = 10_000_151
         apic.ticksPerMeganano = max((apicTicks &<< 20) / nanoseconds, 1)
