@@ -18,6 +18,7 @@ struct Svctl: ParsableCommand {
 
     static func main() {
         do {
+            if try Shortcut.run(CommandLine.arguments.dropFirst()) { return }
             var command = try parseAsRoot()
             try command.run()
         } catch let failure as Failure {
