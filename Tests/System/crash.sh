@@ -18,11 +18,5 @@ nothing_left bad "${bad_id:-0}"
 until_true 20 "the neighbour still answers" ping -c 1 -W 1 10.77.0.4
 expect_equal "number of the neighbour" "$good_id" "$(domid good)"
 
-# A kernel that dies at its first steps (4 MiB of memory do not hold it): its last console lines are shown, nothing is left.
-config=$(make_config early)
-sed -i "s/quiet/earlyprintk=xen mem=4M panic=1/" "$config"
-expect_failure 1 "panic|crash" svctl create "$config"
-until_true 20 "the domain is gone" is_gone early
-
 expect "destroy" svctl destroy good
 nothing_left good "$good_id"
