@@ -25,8 +25,11 @@ import XenABI
         min(64, ((pageSize &<< blockOrder) &- headerBytes) / max(1, MemoryLayout<Value>.stride))
     }
 
-    private func slot(_ index: Int, in block: MachineFrame, _ memory: MachineMemory) -> UnsafeMutablePointer<Value> {
-        precondition(index >= 0 && index < Self.slotsPerBlock && MemoryLayout<Value>.alignment <= Self.headerBytes)
+    private func slot(_ index: Int, in block: MachineFrame, _ memory: MachineMemory) -> UnsafeMutablePointer<
+        Value
+    > {
+        precondition(
+            index >= 0 && index < Self.slotsPerBlock && MemoryLayout<Value>.alignment <= Self.headerBytes)
         // SAFETY: the block's frames are consecutive in the window and the slot lies inside them, aligned.
         return unsafe memory.unsafePointer(to: block)
             .advanced(by: Self.headerBytes &+ index &* MemoryLayout<Value>.stride)
@@ -46,7 +49,8 @@ import XenABI
 
     /// Makes sure that the next `insert` finds a slot. False: `allocate`, which is asked for 2^`blockOrder` consecutive
     /// frames, had none.
-    public mutating func reserve(in memory: MachineMemory, allocate: (_ order: Int) -> MachineFrame?) -> Bool {
+    public mutating func reserve(in memory: MachineMemory, allocate: (_ order: Int) -> MachineFrame?) -> Bool
+    {
         if blockWithRoom(memory) != nil { return true }
         guard let block = allocate(Self.blockOrder) else { return false }
         memory.zero(block, count: 1 &<< UInt64(Self.blockOrder))

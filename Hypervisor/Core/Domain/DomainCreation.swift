@@ -18,14 +18,17 @@ extension Ref<Hypervisor> {
         guard state.domains.find(id) == nil else { throw .exists }
         guard state.domains.count < DomainTable.capacity else { throw .noSpace }
         let memory = state.memory
-        guard state.domainPool.reserve(in: memory, allocate: { state.frames.allocate(order: $0, owner: .hypervisor) })
+        guard
+            state.domainPool.reserve(
+                in: memory, allocate: { state.frames.allocate(order: $0, owner: .hypervisor) })
         else { throw .noMemory }
         guard let sharedInfo = state.frames.allocate(order: 0, owner: .hypervisor) else { throw .noMemory }
         let ports = maximumEventPort == .max ? .max : maximumEventPort &+ 1
         let domain: Ref<Domain>
         do throws(XenError) {
             let physmap = try PhysicalMap(
-                format: state.facts.nestedFormat, memory: memory, allowsGiantPages: state.facts.allowsGiantPages,
+                format: state.facts.nestedFormat, memory: memory,
+                allowsGiantPages: state.facts.allowsGiantPages,
                 frames: &state.frames)
             domain = state.domainPool.insert(
                 Domain(
@@ -45,7 +48,8 @@ extension Ref<Hypervisor> {
         domain.state.controllerPauseCount = 1
         domain.state.parameters[Int(HVMParameter.tripleFaultReason)] = 1
         if isHardwareDomain {
-            domain.state.control.emulationFlags = EmulationFlag.lapic | EmulationFlag.ioapic | EmulationFlag.vpci
+            domain.state.control.emulationFlags =
+                EmulationFlag.lapic | EmulationFlag.ioapic | EmulationFlag.vpci
         }
         do throws(XenError) {
             // Tools put two entries into it before the guest runs.
@@ -68,7 +72,9 @@ extension Ref<Hypervisor> {
         guard id < domain.state.maximumVCPUCount else { throw .invalidArgument }
         guard domain.vcpu(id) == nil else { throw .exists }
         let memory = state.memory
-        guard state.vcpuPool.reserve(in: memory, allocate: { state.frames.allocate(order: $0, owner: .hypervisor) }),
+        guard
+            state.vcpuPool.reserve(
+                in: memory, allocate: { state.frames.allocate(order: $0, owner: .hypervisor) }),
             let context = state.frames.allocate(order: 0, owner: .hypervisor)
         else { throw .noMemory }
         // The floating-point state after reset: x87 control word, MXCSR. Intel SDM vol 1 §10.5.1.

@@ -26,14 +26,17 @@ extension Ref<Hypervisor> {
             domain.state.control.teardownStep = .grants
             return false
         case .grants:
-            if domain.releaseGrantMappings(limit: max(budget, 1)) { domain.state.control.teardownStep = .memory }
+            if domain.releaseGrantMappings(limit: max(budget, 1)) {
+                domain.state.control.teardownStep = .memory
+            }
             return false
         case .memory:
             guard let next = domain.state.teardownNext else {
                 domain.state.control.teardownStep = .tables
                 return false
             }
-            domain.state.teardownNext = domain.state.physmap.forEach(from: next, limit: max(budget, 1)) { gfn, mapping in
+            domain.state.teardownNext = domain.state.physmap.forEach(from: next, limit: max(budget, 1)) {
+                gfn, mapping in
                 domain.releaseContent(mapping, at: gfn)
             }
             return false
@@ -72,7 +75,9 @@ extension Ref<Domain> {
             var isPinned = false
             var index: UInt64 = 0
             while index < left {
-                if hypervisor.state.frames.pinCount(MachineFrame(rawValue: mapping.frame.rawValue &+ index)) != 0 {
+                if hypervisor.state.frames.pinCount(MachineFrame(rawValue: mapping.frame.rawValue &+ index))
+                    != 0
+                {
                     isPinned = true
                     break
                 }
@@ -85,7 +90,9 @@ extension Ref<Domain> {
             }
             index = 0
             while index < left {
-                if hypervisor.state.frames.releaseFromOwner(MachineFrame(rawValue: mapping.frame.rawValue &+ index)) {
+                if hypervisor.state.frames.releaseFromOwner(
+                    MachineFrame(rawValue: mapping.frame.rawValue &+ index))
+                {
                     state.totalPages &-= 1
                 }
                 index &+= 1

@@ -58,16 +58,20 @@ extension Ref<VirtualCPU> {
         let flags = block[Field<DomctlCreateDomainLayout, UInt32>.flags, in: body]
         let needed = CreateDomainFlag.hvm | CreateDomainFlag.hap
         let allowed =
-            needed | CreateDomainFlag.s3Integrity | CreateDomainFlag.outOfSyncOff | CreateDomainFlag.xenstoreDomain
+            needed | CreateDomainFlag.s3Integrity | CreateDomainFlag.outOfSyncOff
+            | CreateDomainFlag.xenstoreDomain
         guard flags & needed == needed, flags & ~allowed == 0 else { throw .invalidArgument }
-        guard block[Field<DomctlCreateDomainLayout, UInt32>.emulationFlags, in: body] == EmulationFlag.lapic else {
+        guard block[Field<DomctlCreateDomainLayout, UInt32>.emulationFlags, in: body] == EmulationFlag.lapic
+        else {
             throw .notSupported
         }
         guard block[Field<DomctlCreateDomainLayout, UInt32>.miscFlags, in: body] & ~1 == 0,
             block[Field<DomctlCreateDomainLayout, UInt32>.cpupool, in: body] == 0,
             block[Field<DomctlCreateDomainLayout, UInt32>.grantOptions, in: body] <= 1
         else { throw .invalidArgument }
-        guard block[Field<DomctlCreateDomainLayout, UInt32>.vmtraceSize, in: body] == 0 else { throw .notSupported }
+        guard block[Field<DomctlCreateDomainLayout, UInt32>.vmtraceSize, in: body] == 0 else {
+            throw .notSupported
+        }
     }
     private func createDomain(
         _ block: inout ArgumentBlock<DomctlLayout>, _ argument: UInt64
@@ -165,7 +169,9 @@ extension Ref<VirtualCPU> {
             let frequency = block[Field<DomctlTSCInfoLayout, UInt32>.kilohertz, in: body]
             guard mode <= 2 else { throw .invalidArgument }
             // The TSC is never scaled: another frequency than the machine's cannot be had.
-            guard frequency == 0 || frequency == hypervisor.state.facts.tscKiloHertz else { throw .notSupported }
+            guard frequency == 0 || frequency == hypervisor.state.facts.tscKiloHertz else {
+                throw .notSupported
+            }
             target.state.tscMode = mode
             target.state.tscIncarnation = block[Field<DomctlTSCInfoLayout, UInt32>.incarnation, in: body]
         case DomctlOperation.irqPermission:
@@ -191,7 +197,8 @@ extension Ref<VirtualCPU> {
         let body = Self.domctlBody
         switch command {
         case DomctlOperation.maximumMemory:
-            target.state.maximumPages = block[Field<DomctlMaximumMemoryLayout, UInt64>.kibibytes, in: body] &>> 2
+            target.state.maximumPages =
+                block[Field<DomctlMaximumMemoryLayout, UInt64>.kibibytes, in: body] &>> 2
         case DomctlOperation.setPagingMempoolSize:
             let size = block[Field<DomctlPagingMempoolLayout, UInt64>.size, in: body]
             guard size & 0xfff == 0 else { throw .invalidArgument }
@@ -205,7 +212,8 @@ extension Ref<VirtualCPU> {
                 let address = array &+ index &* 8
                 let gfn = GuestFrame(rawValue: try read(UInt64.self, at: address))
                 let type =
-                    target.state.physmap.lookup(gfn)?.type == .ram ? PageFrameType.none : PageFrameType.invalid
+                    target.state.physmap.lookup(gfn)?.type == .ram
+                    ? PageFrameType.none : PageFrameType.invalid
                 try write(UInt64(type), at: address)
                 index &+= 1
             }
@@ -235,9 +243,12 @@ extension Ref<Domain> {
         if state.lifecycle != .alive { flags |= DomainInfoFlag.dying }
         if state.isShutDown { flags |= DomainInfoFlag.shutdown }
         if state.controllerPauseCount > 0 { flags |= DomainInfoFlag.paused }
-        if state.control.creationFlags & CreateDomainFlag.xenstoreDomain != 0 { flags |= DomainInfoFlag.xenstoreDomain }
+        if state.control.creationFlags & CreateDomainFlag.xenstoreDomain != 0 {
+            flags |= DomainInfoFlag.xenstoreDomain
+        }
         if state.shutdownReason != .max {
-            flags |= (UInt32(state.shutdownReason) & DomainInfoFlag.shutdownMask) &<< DomainInfoFlag.shutdownShift
+            flags |=
+                (UInt32(state.shutdownReason) & DomainInfoFlag.shutdownMask) &<< DomainInfoFlag.shutdownShift
         }
         var online: UInt32 = 0
         var highest = DomainInfoLimit.noVCPUs

@@ -46,7 +46,8 @@ extension Ref<VirtualCPU> {
             if pages & 15 == 0, left > 0, shouldPreempt {
                 block[Field<DomctlGuestMemoryIOLayout, UInt64>.guestAddress, in: body] = guestAddress
                 block[Field<DomctlGuestMemoryIOLayout, UInt64>.buffer, in: body] = buffer
-                block[Field<DomctlGuestMemoryIOLayout, UInt32>.length, in: body] = UInt32(truncatingIfNeeded: left)
+                block[Field<DomctlGuestMemoryIOLayout, UInt32>.length, in: body] = UInt32(
+                    truncatingIfNeeded: left)
                 try copyOut(block, to: argument)
                 continueHypercall(HypercallNumber.domctl, argument)
                 return

@@ -8,7 +8,8 @@ import XenABI
 extension Ref<VirtualCPU> {
     /// False: `command` is none of these.
     func controlPolicy(
-        of target: Ref<Domain>, _ command: UInt32, _ block: inout ArgumentBlock<DomctlLayout>, _ argument: UInt64
+        of target: Ref<Domain>, _ command: UInt32, _ block: inout ArgumentBlock<DomctlLayout>,
+        _ argument: UInt64
     ) throws(XenError) -> Bool {
         let body = Self.domctlBody
         switch command {
@@ -17,7 +18,8 @@ extension Ref<VirtualCPU> {
             try copyOut(block, to: argument)
         case DomctlOperation.getTSCInfo:
             block[Field<DomctlTSCInfoLayout, UInt32>.mode, in: body] = target.state.tscMode
-            block[Field<DomctlTSCInfoLayout, UInt32>.kilohertz, in: body] = hypervisor.state.facts.tscKiloHertz
+            block[Field<DomctlTSCInfoLayout, UInt32>.kilohertz, in: body] =
+                hypervisor.state.facts.tscKiloHertz
             block[Field<DomctlTSCInfoLayout, UInt32>.incarnation, in: body] = target.state.tscIncarnation
             block[Field<DomctlTSCInfoLayout, UInt64>.elapsedNanoseconds, in: body] = hypervisor.state.now()
             try copyOut(block, to: argument)

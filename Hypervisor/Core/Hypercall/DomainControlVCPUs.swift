@@ -7,7 +7,8 @@ import XenABI
 extension Ref<VirtualCPU> {
     /// False: `command` is no operation on vCPUs.
     func controlVCPUs(
-        of target: Ref<Domain>, _ command: UInt32, _ block: inout ArgumentBlock<DomctlLayout>, _ argument: UInt64
+        of target: Ref<Domain>, _ command: UInt32, _ block: inout ArgumentBlock<DomctlLayout>,
+        _ argument: UInt64
     ) throws(XenError) -> Bool {
         let body = Self.domctlBody
         switch command {
@@ -39,7 +40,8 @@ extension Ref<VirtualCPU> {
             target.state.control.nodeAffinity = map
         case DomctlOperation.getNodeAffinity:
             try writeBitmap(
-                target.state.control.nodeAffinity & 1, block[Field<DomctlNodeAffinityLayout, UInt64>.bitmap, in: body],
+                target.state.control.nodeAffinity & 1,
+                block[Field<DomctlNodeAffinityLayout, UInt64>.bitmap, in: body],
                 block[Field<DomctlNodeAffinityLayout, UInt32>.bitCount, in: body])
         case DomctlOperation.sendTrigger:
             guard let vcpu = target.vcpu(block[Field<DomctlSendTriggerLayout, UInt32>.vcpu, in: body]) else {
@@ -50,7 +52,8 @@ extension Ref<VirtualCPU> {
                 vcpu.state.isNMIPending = true
                 vcpu.wake()
             // Buttons need ACPI hardware that these guests do not have.
-            case TriggerKind.power, TriggerKind.sleep, TriggerKind.reset, TriggerKind.initialise: throw .notSupported
+            case TriggerKind.power, TriggerKind.sleep, TriggerKind.reset, TriggerKind.initialise:
+                throw .notSupported
             default: throw .notImplemented
             }
         case DomctlOperation.getVCPUContext: try getContext(of: target, block)
@@ -81,7 +84,8 @@ extension Ref<VirtualCPU> {
         let softBits = block[Field<DomctlVCPUAffinityLayout, UInt32>.softBitCount, in: body]
         let isHard = flags & VCPUAffinityFlag.hard != 0
         let isSoft = flags & VCPUAffinityFlag.soft != 0
-        guard isHard || isSoft, flags & ~(VCPUAffinityFlag.hard | VCPUAffinityFlag.soft | VCPUAffinityFlag.force) == 0
+        guard isHard || isSoft,
+            flags & ~(VCPUAffinityFlag.hard | VCPUAffinityFlag.soft | VCPUAffinityFlag.force) == 0
         else { throw .invalidArgument }
         if sets {
             let hard = isHard ? try readBitmap(hardMap, hardBits) : vcpu.state.control.hardAffinity
@@ -132,7 +136,9 @@ extension Ref<VirtualCPU> {
         }
         guard vcpu.state.isInitialised else { throw .noData }
         let hypervisor = hypervisor
-        guard let scratch = hypervisor.state.frames.allocate(order: 0, owner: .hypervisor) else { throw .noMemory }
+        guard let scratch = hypervisor.state.frames.allocate(order: 0, owner: .hypervisor) else {
+            throw .noMemory
+        }
         defer { hypervisor.state.frames.free(scratch) }
         try copyOut(pageSize, from: scratch, offset: 0, to: address)
         try copyOut(

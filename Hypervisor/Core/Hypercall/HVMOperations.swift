@@ -22,7 +22,8 @@ extension Ref<VirtualCPU> {
             let target = try target(block[.domain])
             try HVMParameterRule.checkGetting(index, bySelf: target == domain)
             try copyOut(
-                target.state.parameters[Int(index)], field: Field<HVMParameterLayout, UInt64>.value, of: argument)
+                target.state.parameters[Int(index)], field: Field<HVMParameterLayout, UInt64>.value,
+                of: argument)
             return 0
         case UInt64(HVMOperation.flushTLBs):
             guard argument == 0 else { throw .invalidArgument }

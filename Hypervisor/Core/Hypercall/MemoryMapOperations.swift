@@ -10,18 +10,25 @@ extension Ref<Domain> {
     /// log2 of the frames that hold `count` packed entries.
     static func memoryMapOrder(_ count: UInt32) -> Int {
         var order = 0
-        while UInt64(pageSize) &<< UInt64(order) < UInt64(count) &* UInt64(E820EntryLayout.byteCount) { order &+= 1 }
+        while UInt64(pageSize) &<< UInt64(order) < UInt64(count) &* UInt64(E820EntryLayout.byteCount) {
+            order &+= 1
+        }
         return order
     }
     /// Where byte `offset` of the map lies.
     private func memoryMapPlace(_ offset: Int, in frame: MachineFrame) -> (MachineFrame, Int) {
-        (MachineFrame(rawValue: frame.rawValue &+ UInt64(truncatingIfNeeded: offset / pageSize)), offset % pageSize)
+        (
+            MachineFrame(rawValue: frame.rawValue &+ UInt64(truncatingIfNeeded: offset / pageSize)),
+            offset % pageSize
+        )
     }
     /// Gives the domain an empty map with room for `count` entries in place of the one it has. Throws `noMemory`.
     public func resetMemoryMap(count: UInt32) throws(XenError) {
         guard count <= Self.maximumMemoryMapCount else { throw .invalidArgument }
         let hypervisor = hypervisor
-        guard let frame = hypervisor.state.frames.allocate(order: Self.memoryMapOrder(count), owner: .hypervisor)
+        guard
+            let frame = hypervisor.state.frames.allocate(
+                order: Self.memoryMapOrder(count), owner: .hypervisor)
         else { throw .noMemory }
         freeMemoryMap()
         state.memoryMapFrame = frame
@@ -49,7 +56,8 @@ extension Ref<Domain> {
     /// Gives up what `XENMEM_claim_pages` staked.
     func dropClaim() {
         let hypervisor = hypervisor
-        hypervisor.state.frames.claimedFrames &-= min(state.claimedPages, hypervisor.state.frames.claimedFrames)
+        hypervisor.state.frames.claimedFrames &-= min(
+            state.claimedPages, hypervisor.state.frames.claimedFrames)
         state.claimedPages = 0
     }
 }
@@ -66,7 +74,8 @@ extension Ref<VirtualCPU> {
         while done < total {
             let run = min(pageSize, total &- done)
             try copyOut(
-                run, from: MachineFrame(rawValue: frame.rawValue &+ UInt64(truncatingIfNeeded: done / pageSize)),
+                run,
+                from: MachineFrame(rawValue: frame.rawValue &+ UInt64(truncatingIfNeeded: done / pageSize)),
                 offset: 0, to: buffer &+ UInt64(truncatingIfNeeded: done))
             done &+= run
         }
@@ -84,7 +93,9 @@ extension Ref<VirtualCPU> {
         guard domain.state.isPrivileged else { throw .notPermitted }
         let hypervisor = hypervisor
         let order = Ref<Domain>.memoryMapOrder(count)
-        guard let frame = hypervisor.state.frames.allocate(order: order, owner: .hypervisor) else { throw .noMemory }
+        guard let frame = hypervisor.state.frames.allocate(order: order, owner: .hypervisor) else {
+            throw .noMemory
+        }
         let total = Int(count) &* E820EntryLayout.byteCount
         var done = 0
         do throws(XenError) {
@@ -120,7 +131,8 @@ extension Ref<VirtualCPU> {
             target.dropClaim()
             return 0
         }
-        guard target.state.claimedPages == 0, count > target.state.totalPages, count <= target.state.maximumPages
+        guard target.state.claimedPages == 0, count > target.state.totalPages,
+            count <= target.state.maximumPages
         else { throw .invalidArgument }
         let claim = count &- target.state.totalPages
         guard hypervisor.availableFrames(for: nil) >= claim else { throw .noMemory }

@@ -12,7 +12,9 @@ extension Ref<VirtualCPU> {
         switch command {
         case UInt64(PhysicalDeviceOperation.pciMMCFGReserved):
             let block = try copyIn(PCIMMCFGReservedLayout.self, at: argument)
-            guard block[.startBus] <= block[.endBus], block[.address] & 0xfffff == 0 else { throw .invalidArgument }
+            guard block[.startBus] <= block[.endBus], block[.address] & 0xfffff == 0 else {
+                throw .invalidArgument
+            }
             return 0
         case UInt64(PhysicalDeviceOperation.pciDeviceAdd):
             _ = try copyIn(PCIDeviceAddLayout.self, at: argument)

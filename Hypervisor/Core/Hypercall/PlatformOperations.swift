@@ -47,7 +47,9 @@ extension Ref<VirtualCPU> {
             let flags = block[Field<PlatformACPISleepLayout, UInt32>.flags, in: body]
             guard flags & ~ACPISleepFlag.extended == 0 else { throw .invalidArgument }
             // Soft off is the only sleep that the machine is woken from by its owner.
-            guard block[Field<PlatformACPISleepLayout, UInt32>.sleepState, in: body] == 5 else { throw .notSupported }
+            guard block[Field<PlatformACPISleepLayout, UInt32>.sleepState, in: body] == 5 else {
+                throw .notSupported
+            }
             hypervisor.state.hooks.stopMachine(.powerOff)
             return 0
         default: throw .notImplemented
@@ -85,7 +87,8 @@ extension Ref<Hypervisor> {
         fullMemoryBarrier()
         view.store(UInt32(truncatingIfNeeded: seconds), to: Field<SharedInfoLayout, UInt32>.wallclockSeconds)
         view.store(
-            UInt32(truncatingIfNeeded: seconds &>> 32), to: Field<SharedInfoLayout, UInt32>.wallclockSecondsHigh)
+            UInt32(truncatingIfNeeded: seconds &>> 32),
+            to: Field<SharedInfoLayout, UInt32>.wallclockSecondsHigh)
         view.store(state.wallclockNanoseconds, to: Field<SharedInfoLayout, UInt32>.wallclockNanoseconds)
         fullMemoryBarrier()
         view.store((version | 1) &+ 1, to: .wallclockVersion)

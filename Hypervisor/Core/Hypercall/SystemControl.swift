@@ -69,7 +69,8 @@ extension Ref<VirtualCPU> {
         block[Field<SysctlPhysicalInfoLayout, UInt32>.archCapabilities, in: body] = 0
         block[Field<SysctlPhysicalInfoLayout, UInt64>.totalPages, in: body] =
             hypervisor.state.frames.totalFrames &+ assigned
-        block[Field<SysctlPhysicalInfoLayout, UInt64>.freePages, in: body] = hypervisor.state.frames.freeFrames
+        block[Field<SysctlPhysicalInfoLayout, UInt64>.freePages, in: body] =
+            hypervisor.state.frames.freeFrames
         block[Field<SysctlPhysicalInfoLayout, UInt64>.scrubPages, in: body] = 0
         block[Field<SysctlPhysicalInfoLayout, UInt64>.outstandingPages, in: body] =
             hypervisor.state.frames.claimedFrames
@@ -250,7 +251,9 @@ extension Ref<VirtualCPU> {
     private func describeCPU(_ block: inout ArgumentBlock<SysctlLayout>) throws(XenError) {
         let body = Self.sysctlBody
         switch block[Field<SysctlCPUPolicyLayout, UInt32>.index, in: body] {
-        case SystemCPUPolicy.raw, SystemCPUPolicy.host, SystemCPUPolicy.hvmMaximum, SystemCPUPolicy.hvmDefault: break
+        case SystemCPUPolicy.raw, SystemCPUPolicy.host, SystemCPUPolicy.hvmMaximum,
+            SystemCPUPolicy.hvmDefault:
+            break
         case SystemCPUPolicy.pvMaximum, SystemCPUPolicy.pvDefault: throw .notSupported
         default: throw .invalidArgument
         }

@@ -52,7 +52,9 @@ enum CPUPolicy {
         }
     }
     /// True if the feature bits of a leaf ask for no more than guests get. Other leaves carry no rights.
-    static func isWithin(_ asked: CPUIDRegisters, _ own: CPUIDRegisters, leaf: UInt32, subleaf: UInt32) -> Bool {
+    static func isWithin(_ asked: CPUIDRegisters, _ own: CPUIDRegisters, leaf: UInt32, subleaf: UInt32)
+        -> Bool
+    {
         switch leaf {
         case 1, 0x8000_0001: asked.c & ~own.c == 0 && asked.d & ~own.d == 0
         // EAX of 7.0 is the number of the last subleaf.

@@ -18,7 +18,8 @@ public enum HypervisorVersion {
     static var virtualStart: UInt64 { 0xffff_8000_0000_0000 }
     /// Feature word 0 of every guest.
     static var features: UInt32 {
-        1 << FeatureBit.writablePageTables | 1 << FeatureBit.autoTranslatedPhysmap | 1 << FeatureBit.callbackVector
+        1 << FeatureBit.writablePageTables | 1 << FeatureBit.autoTranslatedPhysmap | 1
+            << FeatureBit.callbackVector
             | 1 << FeatureBit.safePVClock | 1 << FeatureBit.memoryOperationVNode
     }
 }
@@ -41,7 +42,8 @@ extension Ref<VirtualCPU> {
             try copyOut(block, to: argument)
             return 0
         case UInt64(VersionOperation.capabilities):
-            try writePaddedText(HypervisorVersion.capabilities, capacity: VersionTextSize.capabilities, at: argument)
+            try writePaddedText(
+                HypervisorVersion.capabilities, capacity: VersionTextSize.capabilities, at: argument)
             return 0
         case UInt64(VersionOperation.changeset):
             try writeText(HypervisorVersion.changeset, capacity: VersionTextSize.changeset, at: argument)
@@ -66,7 +68,8 @@ extension Ref<VirtualCPU> {
             return 0
         case UInt64(VersionOperation.commandLine):
             guard domain.state.isPrivileged else {
-                try writePaddedText(HypervisorVersion.denied, capacity: VersionTextSize.commandLine, at: argument)
+                try writePaddedText(
+                    HypervisorVersion.denied, capacity: VersionTextSize.commandLine, at: argument)
                 return 0
             }
             // 255 characters at most, and zeroes up to the size of the caller's buffer.
@@ -137,7 +140,8 @@ extension ArgumentBlock {
         }
     }
     /// A field of an inner block that starts at `offset`.
-    subscript<Inner: ABILayout, Value: BitwiseCopyable>(_ field: Field<Inner, Value>, in offset: Int) -> Value {
+    subscript<Inner: ABILayout, Value: BitwiseCopyable>(_ field: Field<Inner, Value>, in offset: Int) -> Value
+    {
         get { self[Field<Layout, Value>(at: offset &+ field.offset)] }
         set { self[Field<Layout, Value>(at: offset &+ field.offset)] = newValue }
     }

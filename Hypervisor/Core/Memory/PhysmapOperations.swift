@@ -18,7 +18,8 @@ extension Ref<Hypervisor> {
     /// Drops a pin that a mapping of somebody else's page held. If the owner had given the page up meanwhile, the page
     /// becomes free and leaves the owner's account; a dead owner's last page ends the owner.
     public func dropPin(_ frame: MachineFrame) {
-        guard let owner = state.frames.unpin(frame), owner.isReal, let domain = state.domains.find(owner) else {
+        guard let owner = state.frames.unpin(frame), owner.isReal, let domain = state.domains.find(owner)
+        else {
             return
         }
         if domain.state.totalPages > 0 { domain.state.totalPages &-= 1 }
@@ -87,7 +88,8 @@ extension Ref<Domain> {
         case .grant: throw .notPermitted
         }
         let hypervisor = hypervisor
-        try state.physmap.map(gfn, to: frame, type: type, writable: writable, frames: &hypervisor.state.frames)
+        try state.physmap.map(
+            gfn, to: frame, type: type, writable: writable, frames: &hypervisor.state.frames)
         if let former { dispose(former, at: gfn) }
     }
 
@@ -157,14 +159,17 @@ extension Ref<Domain> {
         do throws(XenError) {
             while done < count {
                 try state.physmap.map(
-                    GuestFrame(rawValue: gfn.rawValue &+ done), to: MachineFrame(rawValue: block.rawValue &+ done),
-                    order: step == 1 ? 0 : order, type: .ram, writable: true, frames: &hypervisor.state.frames)
+                    GuestFrame(rawValue: gfn.rawValue &+ done),
+                    to: MachineFrame(rawValue: block.rawValue &+ done),
+                    order: step == 1 ? 0 : order, type: .ram, writable: true, frames: &hypervisor.state.frames
+                )
                 done &+= step
             }
         } catch {
             while done > 0 {
                 done &-= 1
-                try? state.physmap.unmap(GuestFrame(rawValue: gfn.rawValue &+ done), frames: &hypervisor.state.frames)
+                try? state.physmap.unmap(
+                    GuestFrame(rawValue: gfn.rawValue &+ done), frames: &hypervisor.state.frames)
             }
             hypervisor.state.frames.free(block, order: order)
             throw error
@@ -172,7 +177,8 @@ extension Ref<Domain> {
         var index: UInt64 = 0
         while index < count {
             hypervisor.state.frames.setGuestFrame(
-                of: MachineFrame(rawValue: block.rawValue &+ index), GuestFrame(rawValue: gfn.rawValue &+ index))
+                of: MachineFrame(rawValue: block.rawValue &+ index),
+                GuestFrame(rawValue: gfn.rawValue &+ index))
             index &+= 1
         }
         state.totalPages &+= count
@@ -201,7 +207,9 @@ extension Ref<Domain> {
         }
         var place = gfn.rawValue
         while place < end.rawValue {
-            guard hypervisor.state.frames.owner(of: MachineFrame(rawValue: place)) == id else { throw .noMemory }
+            guard hypervisor.state.frames.owner(of: MachineFrame(rawValue: place)) == id else {
+                throw .noMemory
+            }
             switch state.physmap.lookup(GuestFrame(rawValue: place))?.type {
             case nil, .ram, .some(.none): break
             case .special, .device, .grant, .foreign: throw .notPermitted
@@ -263,7 +271,9 @@ extension Ref<Domain> {
         guard former != gfn else { return }
         guard isSharedInfo || gfn.rawValue < Self.ramLimit else { throw .invalidArgument }
         try replaceMapping(gfn, with: frame, type: .special, writable: true)
-        if let former, let mapping = state.physmap.lookup(former), mapping.type == .special, mapping.frame == frame {
+        if let former, let mapping = state.physmap.lookup(former), mapping.type == .special,
+            mapping.frame == frame
+        {
             let hypervisor = hypervisor
             // Cannot fail: special pages have entries of their own.
             try? state.physmap.unmap(former, frames: &hypervisor.state.frames)
@@ -306,44 +316,5 @@ extension Ref<Domain> {
         try replaceMapping(target, with: mapping.frame, type: .ram, writable: mapping.isWritable)
         try state.physmap.unmap(source, frames: &hypervisor.state.frames)
         hypervisor.state.frames.setGuestFrame(of: mapping.frame, target)
-    }
-}
-
-extension PhysicalMap {
-    /// Table and index of the 4 KiB entry of `gfn`; nil where a table is missing or a larger entry maps the place.
-    @inline(__always)
-    private mutating func smallPlace(_ gfn: GuestFrame) -> (table: MachineFrame, index: Int)? {
-        guard var table = root, Self.isInRange(gfn) else { return nil }
-        let memory = memory
-        let present = format.presentMask
-        var shift: UInt64 = 27
-        while shift > 0 {
-            let entry = memory.loadWord(table, Int(truncatingIfNeeded: gfn.rawValue &>> shift))
-            guard entry & present != 0, entry & NestedEntryFormat.largeBit == 0 else { return nil }
-            table = MachineFrame(rawValue: (entry & NestedEntryFormat.addressMask) &>> 12)
-            shift &-= 9
-        }
-        return (table, Int(truncatingIfNeeded: gfn.rawValue & 511))
-    }
-    /// Unmaps a single page of RAM in one walk and returns its frame. Nil, and no change, if there is none or it is part
-    /// of a larger entry.
-    mutating func takeSmallRAM(_ gfn: GuestFrame) -> MachineFrame? {
-        guard let place = smallPlace(gfn) else { return nil }
-        let entry = memory.loadWord(place.table, place.index)
-        guard entry & format.presentMask != 0,
-            UInt8(truncatingIfNeeded: (entry &>> NestedEntryFormat.typeShift) & 15) == MappingType.ram.rawValue
-        else { return nil }
-        memory.storeWord(0, place.table, place.index)
-        needsFlush = true
-        return MachineFrame(rawValue: (entry & NestedEntryFormat.addressMask) &>> 12)
-    }
-    /// Maps a page of RAM in one walk where nothing is mapped and RAM has been before. False, and no change, elsewhere.
-    mutating func fillSmall(_ gfn: GuestFrame, with frame: MachineFrame) -> Bool {
-        guard gfn.rawValue <= highestFrame, let place = smallPlace(gfn) else { return false }
-        guard memory.loadWord(place.table, place.index) & format.presentMask == 0 else { return false }
-        memory.storeWord(
-            (frame.rawValue &<< 12) | format.leafBits | format.writableBit
-                | (UInt64(MappingType.ram.rawValue) &<< NestedEntryFormat.typeShift), place.table, place.index)
-        return true
     }
 }
