@@ -115,9 +115,9 @@ targets += [
     tests("HypervisorX86", ["TestSupport", "HypervisorCore", "XenABI", "SharedMemory"]),
     tests("XenStoreServer", ["XenStoreWire", "XenStoreService", "XenStoreClient", "Reactor", "SharedMemory", "XenABI"]),
     tests("Configuration"),
-    tests("ControlAPI"),
+    tests("ControlAPI", ["Configuration"]),
     tests("DomainBuilder", ["CCompression", "XenABI", "SharedMemory", "LinuxXen"]),
-    tests("DomainManager", ["ControlAPI", "Configuration", "XenStoreServer"]),
+    tests("DomainManager", ["ControlAPI", "Configuration", "Reactor", "SharedMemory", "XenABI"]),
     tests("Backends", ["DeviceProtocols", "RingProtocol", "SharedMemory", "TestSupport"]),
     tests("Reactor"),
 ]

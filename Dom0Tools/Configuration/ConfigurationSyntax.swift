@@ -53,7 +53,9 @@ public struct ConfigurationSyntax {
     /// The settings of `bytes` in order; a later setting of the same name replaces the earlier one.
     ///
     /// - Parameter source: file name for positions.
-    public static func parse(_ bytes: [UInt8], source: String) throws(ConfigurationError) -> [ConfigurationSetting] {
+    public static func parse(_ bytes: [UInt8], source: String) throws(ConfigurationError)
+        -> [ConfigurationSetting]
+    {
         guard bytes.count <= maximumByteCount else {
             throw ConfigurationError(
                 .syntax, "the file has \(bytes.count) bytes; at most \(maximumByteCount) are accepted",
@@ -81,7 +83,9 @@ public struct ConfigurationSyntax {
         }
     }
 
-    private func syntaxError(_ message: String, hint: String? = nil, at place: SourcePosition? = nil) -> ConfigurationError {
+    private func syntaxError(_ message: String, hint: String? = nil, at place: SourcePosition? = nil)
+        -> ConfigurationError
+    {
         ConfigurationError(.syntax, message, hint: hint, at: place ?? here)
     }
 
@@ -136,7 +140,9 @@ public struct ConfigurationSyntax {
     private static func isLetter(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || byte == UInt8(ascii: "_")
     }
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
 
     private mutating func parseSetting() throws(ConfigurationError) {
         let place = here
@@ -157,7 +163,9 @@ public struct ConfigurationSyntax {
         skipBlanks(acrossLines: false)
         var value = try parseValue()
         let previous = settings.firstIndex { $0.name == name }
-        if appends, let previous { value = try joined(settings[previous].value, value, name: name, at: place) }
+        if appends, let previous {
+            value = try joined(settings[previous].value, value, name: name, at: place)
+        }
         if let previous { settings.remove(at: previous) }
         settings.append(ConfigurationSetting(name: name, position: place, value: value))
     }
@@ -198,7 +206,8 @@ public struct ConfigurationSyntax {
             if Self.isLetter(byte) {
                 let text = word()
                 throw syntaxError(
-                    "expected a value, found \"\(text)\"", hint: "put quotes around text: \"\(text)\"", at: place)
+                    "expected a value, found \"\(text)\"", hint: "put quotes around text: \"\(text)\"",
+                    at: place)
             }
             throw syntaxError("expected a string, a number or a list, found \(described)")
         }
@@ -232,7 +241,8 @@ public struct ConfigurationSyntax {
     }
 
     private func unclosed(_ what: String, _ open: SourcePosition) -> ConfigurationError {
-        ConfigurationError(.syntax, "this \(what) is not closed", hint: "add the closing bracket or quote", at: open)
+        ConfigurationError(
+            .syntax, "this \(what) is not closed", hint: "add the closing bracket or quote", at: open)
     }
 
     private mutating func parseNumber() throws(ConfigurationError) -> Int64 {
@@ -243,7 +253,8 @@ public struct ConfigurationSyntax {
         let text = String(decoding: bytes[start..<index], as: UTF8.self)
         guard let number = Self.number(text) else {
             throw syntaxError(
-                "\"\(text)\" is not a number", hint: "put quotes around text; a leading 0 means octal, 0x hexadecimal",
+                "\"\(text)\" is not a number",
+                hint: "put quotes around text; a leading 0 means octal, 0x hexadecimal",
                 at: place)
         }
         return number
@@ -262,7 +273,9 @@ public struct ConfigurationSyntax {
             radix = 8
             digits = digits.dropFirst()
         }
-        guard let first = digits.utf8.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "-") else { return nil }
+        guard let first = digits.utf8.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "-") else {
+            return nil
+        }
         return Int64((isNegative ? "-" : "") + digits, radix: radix)
     }
 
@@ -326,7 +339,8 @@ public struct ConfigurationSyntax {
     ) throws(ConfigurationError) -> UInt8 {
         var value = 0
         var count = 0
-        while count < maximumDigits, let byte = current, let digit = Character(UnicodeScalar(byte)).hexDigitValue,
+        while count < maximumDigits, let byte = current,
+            let digit = Character(UnicodeScalar(byte)).hexDigitValue,
             byte < 0x80, digit < radix
         {
             value = value * radix + digit

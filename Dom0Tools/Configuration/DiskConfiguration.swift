@@ -92,13 +92,16 @@ struct DiskSpecificationParser {
         case "direct-io-safe": break
         case "cdrom": throw noCdrom
         default:
-            let hint = nearestName(to: parameter, in: Self.keys + Self.flags).map { "did you mean \"\($0)\"?" }
+            let hint = nearestName(to: parameter, in: Self.keys + Self.flags).map {
+                "did you mean \"\($0)\"?"
+            }
             throw bad("unknown parameter \"\(parameter)\"", hint: hint)
         }
     }
 
     private static let keys = [
-        "target", "format", "vdev", "access", "devtype", "backend", "backendtype", "script", "discard", "no-discard",
+        "target", "format", "vdev", "access", "devtype", "backend", "backendtype", "script", "discard",
+        "no-discard",
     ]
     private static let flags = ["discard", "no-discard", "direct-io-safe", "cdrom"]
     private static func isKey(_ text: Substring) -> Bool { keys.contains(String(text)) }
@@ -117,7 +120,9 @@ struct DiskSpecificationParser {
                 if VirtualDevice(parameter) != nil {
                     throw bad(
                         "\"\(parameter)\" stands where the format belongs",
-                        hint: "the order is target, format, vdev, access: \"\(target ?? ""),raw,\(parameter),w\"")
+                        hint:
+                            "the order is target, format, vdev, access: \"\(target ?? ""),raw,\(parameter),w\""
+                    )
                 }
                 try set(&format, to: parameter, named: "format")
             }
@@ -130,7 +135,9 @@ struct DiskSpecificationParser {
 
     private mutating func takeTarget(_ text: String) throws(ConfigurationError) {
         var text = text
-        for (prefix, prefixFormat) in [("raw:", "raw"), ("qcow2:", "qcow2"), ("qcow:", "qcow"), ("vhd:", "vhd")]
+        for (prefix, prefixFormat) in [
+            ("raw:", "raw"), ("qcow2:", "qcow2"), ("qcow:", "qcow"), ("vhd:", "vhd"),
+        ]
         where text.hasPrefix(prefix) {
             text.removeFirst(prefix.count)
             format = prefixFormat
@@ -141,7 +148,8 @@ struct DiskSpecificationParser {
             format = format ?? "raw"
             hasLegacyPrefix = true
         }
-        for prefix in ["iscsi:", "nbd:", "drbd:", "rbd:", "tap:", "tap2:", "vdi:", "enbd:"] where text.hasPrefix(prefix) {
+        for prefix in ["iscsi:", "nbd:", "drbd:", "rbd:", "tap:", "tap2:", "vdi:", "enbd:"]
+        where text.hasPrefix(prefix) {
             throw bad(
                 "disks of kind \"\(prefix)\" are not supported",
                 hint: "attach it in domain 0 and name the block device: \"/dev/…,raw,xvda,w\"")
@@ -155,7 +163,9 @@ struct DiskSpecificationParser {
     }
 
     private var noCdrom: ConfigurationError {
-        bad("CD-ROM drives are not supported", hint: "give the image as a read-only disk: \"image.iso,raw,xvdb,r\"")
+        bad(
+            "CD-ROM drives are not supported",
+            hint: "give the image as a read-only disk: \"image.iso,raw,xvdb,r\"")
     }
 
     private mutating func take(key: Substring, value: String) throws(ConfigurationError) {
@@ -167,17 +177,23 @@ struct DiskSpecificationParser {
         case "discard", "no-discard":
             throw bad("\"\(key)\" takes no value", hint: "write just \"\(key)\"")
         case "devtype":
-            guard value == "disk" else { throw value == "cdrom" ? noCdrom : bad("unknown devtype \"\(value)\"") }
+            guard value == "disk" else {
+                throw value == "cdrom" ? noCdrom : bad("unknown devtype \"\(value)\"")
+            }
         case "backendtype":
             guard ["phy", "qdisk", "tap"].contains(value) else {
-                throw bad("unknown backendtype \"\(value)\"", hint: "leave it out: svback serves files and devices alike")
+                throw bad(
+                    "unknown backendtype \"\(value)\"",
+                    hint: "leave it out: svback serves files and devices alike")
             }
         case "backend":
             guard ["0", "Domain-0"].contains(value) else {
                 throw bad("driver domains are not supported: backend=\(value)", hint: "leave out backend=")
             }
         case "script":
-            throw bad("block scripts are not supported: script=\(value)", hint: "prepare the device before the domain starts")
+            throw bad(
+                "block scripts are not supported: script=\(value)",
+                hint: "prepare the device before the domain starts")
         default:
             let hint = nearestName(to: String(key), in: Self.keys).map { "did you mean \"\($0)=\"?" }
             throw bad("unknown parameter \"\(key)\"", hint: hint)
@@ -192,7 +208,8 @@ struct DiskSpecificationParser {
             throw bad("no vdev: what does the guest call this disk?", hint: "write \"\(target),raw,xvda,w\"")
         }
         guard VirtualDevice(vdev) != nil else {
-            throw bad("\"\(vdev)\" is not a device name", hint: "use xvda, xvdb, … or xvda1 for one partition")
+            throw bad(
+                "\"\(vdev)\" is not a device name", hint: "use xvda, xvdb, … or xvda1 for one partition")
         }
         if let format, format != "raw" {
             guard ["qcow", "qcow2", "vhd", "qed", "empty"].contains(format) else {
@@ -209,6 +226,7 @@ struct DiskSpecificationParser {
         case "w", "rw": isReadOnly = false
         case let other: throw bad("unknown access \"\(other)\"", hint: "use r or w")
         }
-        return DiskConfiguration(target: target, vdev: vdev, isReadOnly: isReadOnly, allowsDiscard: allowsDiscard)
+        return DiskConfiguration(
+            target: target, vdev: vdev, isReadOnly: isReadOnly, allowsDiscard: allowsDiscard)
     }
 }

@@ -80,7 +80,8 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
-            name: try values.decode(String.self, forKey: .name), kernel: try values.decode(String.self, forKey: .kernel),
+            name: try values.decode(String.self, forKey: .name),
+            kernel: try values.decode(String.self, forKey: .kernel),
             memory: try values.decode(Int.self, forKey: .memory))
         uuid = try values.decodeIfPresent(DomainUUID.self, forKey: .uuid)
         ramdisk = try values.decodeIfPresent(String.self, forKey: .ramdisk)
@@ -94,8 +95,10 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
         onReboot = try values.decodeIfPresent(ShutdownAction.self, forKey: .onReboot) ?? onReboot
         onCrash = try values.decodeIfPresent(ShutdownAction.self, forKey: .onCrash) ?? onCrash
         onWatchdog = try values.decodeIfPresent(ShutdownAction.self, forKey: .onWatchdog) ?? onWatchdog
-        maximumEventPorts = try values.decodeIfPresent(Int.self, forKey: .maximumEventPorts) ?? maximumEventPorts
-        maximumGrantFrames = try values.decodeIfPresent(Int.self, forKey: .maximumGrantFrames) ?? maximumGrantFrames
+        maximumEventPorts =
+            try values.decodeIfPresent(Int.self, forKey: .maximumEventPorts) ?? maximumEventPorts
+        maximumGrantFrames =
+            try values.decodeIfPresent(Int.self, forKey: .maximumGrantFrames) ?? maximumGrantFrames
         maximumMaptrackFrames =
             try values.decodeIfPresent(Int.self, forKey: .maximumMaptrackFrames) ?? maximumMaptrackFrames
     }
@@ -122,7 +125,8 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
         try Self.require(maximumMemory, in: Self.memoryRange, "maxmem", unit: " MiB")
         guard maximumMemory >= memory else {
             throw ConfigurationError(
-                .outOfRange, "maxmem = \(maximumMemory) is less than memory = \(memory)", hint: "raise maxmem or leave it out")
+                .outOfRange, "maxmem = \(maximumMemory) is less than memory = \(memory)",
+                hint: "raise maxmem or leave it out")
         }
         try Self.require(vcpus, in: Self.vcpuRange, "vcpus")
         try Self.require(maximumVcpus, in: Self.vcpuRange, "maxvcpus")
@@ -156,7 +160,8 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
         for disk in disks {
             guard let device = VirtualDevice(disk.vdev) else {
                 throw ConfigurationError(
-                    .badDisk, "\"\(disk.vdev)\" is not a device name", hint: "use xvda, xvdb, … or xvda1 for one partition")
+                    .badDisk, "\"\(disk.vdev)\" is not a device name",
+                    hint: "use xvda, xvdb, … or xvda1 for one partition")
             }
             if let other = numbers.updateValue(disk.vdev, forKey: device.number) {
                 throw ConfigurationError(
@@ -174,10 +179,12 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
                         hint: "write six pairs of hexadecimal digits in lower case, the first even")
                 }
                 guard cards.insert(mac).inserted else {
-                    throw ConfigurationError(.badVif, "two network cards have the address \(mac)", hint: "change one")
+                    throw ConfigurationError(
+                        .badVif, "two network cards have the address \(mac)", hint: "change one")
                 }
             }
-            guard VifConfiguration.isInterfaceName(vif.bridge), vif.vifname.map(VifConfiguration.isInterfaceName) ?? true
+            guard VifConfiguration.isInterfaceName(vif.bridge),
+                vif.vifname.map(VifConfiguration.isInterfaceName) ?? true
             else {
                 throw ConfigurationError(
                     .badVif, "\"\(vif.vifname ?? vif.bridge)\" cannot be the name of an interface",
@@ -192,15 +199,22 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
     public static func validate(name: String) throws(ConfigurationError) {
         func refuse(_ message: String) -> ConfigurationError {
             ConfigurationError(
-                .outOfRange, message, hint: "use 1 to \(maximumNameLength) of A-Z a-z 0-9 _ . + : - and not only digits")
+                .outOfRange, message,
+                hint: "use 1 to \(maximumNameLength) of A-Z a-z 0-9 _ . + : - and not only digits")
         }
         guard (1...maximumNameLength).contains(name.utf8.count) else {
             throw refuse(name.isEmpty ? "the name is empty" : "the name has \(name.utf8.count) characters")
         }
         let others = "_.+:-".utf8
-        guard name.utf8.allSatisfy({ ($0 < 0x80 && (Character(UnicodeScalar($0)).isLetter || $0 >= 0x30 && $0 <= 0x39)) || others.contains($0) })
+        guard
+            name.utf8.allSatisfy({
+                ($0 < 0x80 && (Character(UnicodeScalar($0)).isLetter || $0 >= 0x30 && $0 <= 0x39))
+                    || others.contains($0)
+            })
         else { throw refuse("\"\(name)\" cannot be the name of a domain") }
-        guard !name.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), name != "Domain-0", name != ".", name != ".." else {
+        guard !name.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), name != "Domain-0", name != ".",
+            name != ".."
+        else {
             throw refuse("\"\(name)\" cannot be the name of a domain: it would be taken for another")
         }
     }
@@ -210,12 +224,14 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
     ) throws(ConfigurationError) {
         guard !range.contains(value) else { return }
         throw ConfigurationError(
-            .outOfRange, "\(key) = \(value) is out of range", hint: "use \(range.lowerBound) to \(range.upperBound)\(unit)")
+            .outOfRange, "\(key) = \(value) is out of range",
+            hint: "use \(range.lowerBound) to \(range.upperBound)\(unit)")
     }
 
     private static func validate(path: String, _ key: String) throws(ConfigurationError) {
         guard !path.isEmpty, path.utf8.count < 4096 else {
-            throw ConfigurationError(.outOfRange, "\(key) is not a path", hint: "give the path of a file in domain 0")
+            throw ConfigurationError(
+                .outOfRange, "\(key) is not a path", hint: "give the path of a file in domain 0")
         }
         try validate(text: path, key)
     }

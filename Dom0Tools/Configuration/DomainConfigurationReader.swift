@@ -11,21 +11,32 @@ struct DomainConfigurationReader {
 
     /// Keys that do something.
     static let keys = [
-        "name", "uuid", "type", "builder", "pvh", "kernel", "ramdisk", "cmdline", "extra", "root", "memory", "maxmem",
-        "vcpus", "maxvcpus", "disk", "vif", "on_poweroff", "on_reboot", "on_crash", "on_watchdog", "max_event_channels",
+        "name", "uuid", "type", "builder", "pvh", "kernel", "ramdisk", "cmdline", "extra", "root", "memory",
+        "maxmem",
+        "vcpus", "maxvcpus", "disk", "vif", "on_poweroff", "on_reboot", "on_crash", "on_watchdog",
+        "max_event_channels",
         "event_channels", "max_grant_frames", "max_maptrack_frames",
     ]
     /// Keys of xl that change nothing for a PVH domain here; each is named in a warning.
     static let ignoredKeys = [
-        "acpi", "acpi_s3", "acpi_s4", "apic", "altp2m", "boot", "bios", "cap", "claim_mode", "cpu_weight", "cpuid", "cpus",
-        "cpus_soft", "default_gw", "device_model_args", "device_model_override", "device_model_version", "driver_domain",
-        "exec_quirks", "firmware_override", "gfx_passthru", "hap", "hdtype", "hpet", "init_seclabel", "iomem", "irqs",
-        "ioports", "keymap", "localtime", "max_grant_version", "mca_caps", "mmio_hole", "monitor", "msr_relaxed",
-        "nestedhvm", "nodes", "nographic", "numa_placement", "nx", "opengl", "oos", "pae", "passthrough", "pool",
-        "pci_permissive", "ppt", "rdm", "rtc_timeoffset", "sdl", "seclabel", "serial", "shadow_memory", "smbios_firmware",
-        "acpi_firmware", "soundhw", "spice", "spicehost", "spiceport", "stdvga", "suppress_spurious_page_faults", "timer_mode",
-        "tsc_mode", "usb", "usbdevice", "usbversion", "vendor_device", "vfb", "vga", "videoram", "viridian", "vkb", "vm_watchdog",
-        "vmtrace_buf_kb", "vnc", "vncconsole", "vncdisplay", "vnclisten", "vncpasswd", "vncunused", "vnuma", "vpmu", "vuart",
+        "acpi", "acpi_s3", "acpi_s4", "apic", "altp2m", "boot", "bios", "cap", "claim_mode", "cpu_weight",
+        "cpuid", "cpus",
+        "cpus_soft", "default_gw", "device_model_args", "device_model_override", "device_model_version",
+        "driver_domain",
+        "exec_quirks", "firmware_override", "gfx_passthru", "hap", "hdtype", "hpet", "init_seclabel", "iomem",
+        "irqs",
+        "ioports", "keymap", "localtime", "max_grant_version", "mca_caps", "mmio_hole", "monitor",
+        "msr_relaxed",
+        "nestedhvm", "nodes", "nographic", "numa_placement", "nx", "opengl", "oos", "pae", "passthrough",
+        "pool",
+        "pci_permissive", "ppt", "rdm", "rtc_timeoffset", "sdl", "seclabel", "serial", "shadow_memory",
+        "smbios_firmware",
+        "acpi_firmware", "soundhw", "spice", "spicehost", "spiceport", "stdvga",
+        "suppress_spurious_page_faults", "timer_mode",
+        "tsc_mode", "usb", "usbdevice", "usbversion", "vendor_device", "vfb", "vga", "videoram", "viridian",
+        "vkb", "vm_watchdog",
+        "vmtrace_buf_kb", "vnc", "vncconsole", "vncdisplay", "vnclisten", "vncpasswd", "vncunused", "vnuma",
+        "vpmu", "vuart",
         "xauthority", "xen_platform_pci", "xend_uuid", "xenstore_quota",
     ]
     /// Keys of xl that ask for something a domain would miss, with what to do instead.
@@ -68,7 +79,8 @@ struct DomainConfigurationReader {
             guard let uuid = DomainUUID(text) else {
                 throw ConfigurationError(
                     .outOfRange, "\"\(text)\" is not a UUID",
-                    hint: "write 32 hexadecimal digits, as uuidgen prints them, or leave uuid out", at: setting.value.position)
+                    hint: "write 32 hexadecimal digits, as uuidgen prints them, or leave uuid out",
+                    at: setting.value.position)
             }
             configuration.uuid = uuid
         }
@@ -79,7 +91,8 @@ struct DomainConfigurationReader {
         configuration.maximumEventPorts =
             try integer("max_event_channels", or: "event_channels") ?? configuration.maximumEventPorts
         configuration.maximumGrantFrames = try integer("max_grant_frames") ?? configuration.maximumGrantFrames
-        configuration.maximumMaptrackFrames = try integer("max_maptrack_frames") ?? configuration.maximumMaptrackFrames
+        configuration.maximumMaptrackFrames =
+            try integer("max_maptrack_frames") ?? configuration.maximumMaptrackFrames
         configuration.disks = try disks()
         configuration.vifs = try vifs()
         try validate(configuration)
@@ -96,7 +109,8 @@ struct DomainConfigurationReader {
         for setting in settings where !Self.keys.contains(setting.name) {
             let name = setting.name
             if Self.ignoredKeys.contains(name) || name.hasPrefix("spice") || name.hasPrefix("device_model_") {
-                warnings.append(ConfigurationWarning(message: "\(name) has no effect here", position: setting.position))
+                warnings.append(
+                    ConfigurationWarning(message: "\(name) has no effect here", position: setting.position))
                 continue
             }
             if let refused = Self.refusedKeys.first(where: { $0.name == name }) {
@@ -107,7 +121,8 @@ struct DomainConfigurationReader {
             let nearest = nearestName(to: name, in: Self.keys) ?? nearestName(to: name, in: Self.ignoredKeys)
             throw ConfigurationError(
                 .unknownKey, "unknown key \"\(name)\"",
-                hint: nearest.map { "did you mean \"\($0)\"?" } ?? "`man xl.cfg` lists the keys of xl", at: setting.position)
+                hint: nearest.map { "did you mean \"\($0)\"?" } ?? "`man xl.cfg` lists the keys of xl",
+                at: setting.position)
         }
     }
 
@@ -117,7 +132,8 @@ struct DomainConfigurationReader {
             if type == "pvh" || key == "builder" && ["generic", "linux"].contains(type) { continue }
             guard ["pv", "hvm", "generic", "linux"].contains(type) else {
                 throw ConfigurationError(
-                    .notSupported, "\(key) = \"\(type)\" is unknown", hint: "write type = \"pvh\"", at: setting.value.position)
+                    .notSupported, "\(key) = \"\(type)\" is unknown", hint: "write type = \"pvh\"",
+                    at: setting.value.position)
             }
             throw ConfigurationError(
                 .notSupported, "\(key) = \"\(type)\" is not supported: there are only PVH domains",
@@ -129,7 +145,8 @@ struct DomainConfigurationReader {
         }
         if let pvh = try integer("pvh"), pvh != 1, let setting = setting("pvh") {
             throw ConfigurationError(
-                .notSupported, "pvh = \(pvh) is not supported: there are only PVH domains", hint: "write type = \"pvh\"",
+                .notSupported, "pvh = \(pvh) is not supported: there are only PVH domains",
+                hint: "write type = \"pvh\"",
                 at: setting.value.position)
         }
     }
@@ -141,7 +158,8 @@ struct DomainConfigurationReader {
             for key in ["root", "extra"] {
                 guard let setting = setting(key) else { continue }
                 warnings.append(
-                    ConfigurationWarning(message: "\(key) has no effect beside cmdline", position: setting.position))
+                    ConfigurationWarning(
+                        message: "\(key) has no effect beside cmdline", position: setting.position))
             }
             return line
         }
@@ -151,10 +169,12 @@ struct DomainConfigurationReader {
     private mutating func action(_ key: String) throws(ConfigurationError) -> ShutdownAction? {
         guard let text = try string(key), let setting = setting(key) else { return nil }
         if let action = ShutdownAction(rawValue: text) { return action }
-        for (name, action) in [("coredump-destroy", ShutdownAction.destroy), ("coredump-restart", .restart)] where text == name {
+        for (name, action) in [("coredump-destroy", ShutdownAction.destroy), ("coredump-restart", .restart)]
+        where text == name {
             warnings.append(
                 ConfigurationWarning(
-                    message: "\(key) = \"\(text)\": no core is written, the domain is handled as with \"\(action.rawValue)\"",
+                    message:
+                        "\(key) = \"\(text)\": no core is written, the domain is handled as with \"\(action.rawValue)\"",
                     position: setting.value.position))
             return action
         }
@@ -174,7 +194,8 @@ struct DomainConfigurationReader {
             do throws(ConfigurationError) {
                 disks.append(try parser.parse(text))
             } catch {
-                throw ConfigurationError(error.code, "disk \"\(text)\": \(error.message)", hint: error.hint, at: place)
+                throw ConfigurationError(
+                    error.code, "disk \"\(text)\": \(error.message)", hint: error.hint, at: place)
             }
         }
         return disks
@@ -187,7 +208,8 @@ struct DomainConfigurationReader {
             do throws(ConfigurationError) {
                 vifs.append(try parser.parse(text))
             } catch {
-                throw ConfigurationError(error.code, "vif \"\(text)\": \(error.message)", hint: error.hint, at: place)
+                throw ConfigurationError(
+                    error.code, "vif \"\(text)\": \(error.message)", hint: error.hint, at: place)
             }
             warnings += parser.warnings.map { ConfigurationWarning(message: $0, position: place) }
         }
@@ -205,7 +227,9 @@ struct DomainConfigurationReader {
             case .badVif: key = "vif"
             default:
                 let first = String(error.message.prefix { $0 != " " })
-                key = setting(first) != nil ? first : error.message.contains("command line") ? "cmdline" : "name"
+                key =
+                    setting(first) != nil
+                    ? first : error.message.contains("command line") ? "cmdline" : "name"
             }
             throw error.located(
                 at: setting(key)?.value.position ?? start ?? SourcePosition(source: "", line: 1, column: 1))
@@ -217,12 +241,14 @@ struct DomainConfigurationReader {
     private func wrongType(
         _ key: String, _ value: ConfigurationValue, _ wanted: String, _ hint: String
     ) -> ConfigurationError {
-        ConfigurationError(.wrongType, "\(key) must be \(wanted), not \(value.kind)", hint: hint, at: value.position)
+        ConfigurationError(
+            .wrongType, "\(key) must be \(wanted), not \(value.kind)", hint: hint, at: value.position)
     }
 
     private func requiredString(_ key: String, hint: String) throws(ConfigurationError) -> String {
         guard let text = try string(key), !text.isEmpty else {
-            throw ConfigurationError(.missing, "\(key) is missing", hint: hint, at: setting(key)?.value.position ?? start)
+            throw ConfigurationError(
+                .missing, "\(key) is missing", hint: hint, at: setting(key)?.value.position ?? start)
         }
         return text
     }
@@ -301,12 +327,15 @@ extension DomainConfiguration {
 
     private static func parse(override text: String) throws(ConfigurationError) -> [ConfigurationSetting] {
         let source = "command line"
-        if let equals = text.firstIndex(of: "="), !text[..<equals].contains(where: { "\"'[;#".contains($0) }) {
+        if let equals = text.firstIndex(of: "="), !text[..<equals].contains(where: { "\"'[;#".contains($0) })
+        {
             let value = text[text.index(after: equals)...]
             let isPlain = !value.contains { "\"'[];#\n".contains($0) }
             if isPlain, ConfigurationSyntax.number(String(value)) == nil {
-                let escaped = value.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\")
-                return try ConfigurationSyntax.parse(Array("\(text[..<equals])=\"\(escaped)\"".utf8), source: source)
+                let escaped = value.split(separator: "\\", omittingEmptySubsequences: false).joined(
+                    separator: "\\\\")
+                return try ConfigurationSyntax.parse(
+                    Array("\(text[..<equals])=\"\(escaped)\"".utf8), source: source)
             }
         }
         return try ConfigurationSyntax.parse(Array(text.utf8), source: source)

@@ -23,7 +23,9 @@ func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
         for j in b.indices {
             let substitution = last[j] + (a[i] == b[j] ? 0 : 1)
             row[j + 1] = min(substitution, last[j + 1] + 1, row[j] + 1)
-            if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { row[j + 1] = min(row[j + 1], beforeLast[j - 1] + 1) }
+            if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
+                row[j + 1] = min(row[j + 1], beforeLast[j - 1] + 1)
+            }
         }
         beforeLast = last
         last = row

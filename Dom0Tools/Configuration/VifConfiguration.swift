@@ -14,7 +14,8 @@ public struct VifConfiguration: Codable, Hashable, Sendable {
     public var mtu: Int?
 
     public init(
-        mac: String? = nil, bridge: String = VifConfiguration.defaultBridge, ip: String? = nil, vifname: String? = nil,
+        mac: String? = nil, bridge: String = VifConfiguration.defaultBridge, ip: String? = nil,
+        vifname: String? = nil,
         mtu: Int? = nil
     ) {
         self.mac = mac
@@ -40,7 +41,8 @@ public struct VifConfiguration: Codable, Hashable, Sendable {
     static func canonicalMAC(_ text: String) -> String? {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         let octets = parts.compactMap { hexadecimalByte(Array($0.utf8)) }
-        guard parts.count == 6, octets.count == 6, octets[0] & 1 == 0, octets.contains(where: { $0 != 0 }) else {
+        guard parts.count == 6, octets.count == 6, octets[0] & 1 == 0, octets.contains(where: { $0 != 0 })
+        else {
             return nil
         }
         return text.lowercased()
@@ -49,14 +51,17 @@ public struct VifConfiguration: Codable, Hashable, Sendable {
     /// True for a name Linux accepts for an interface: 1 to 15 bytes without blank, slash or colon.
     static func isInterfaceName(_ text: String) -> Bool {
         (1...15).contains(text.utf8.count) && text != "." && text != ".."
-            && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
+            && text.utf8.allSatisfy {
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":")
+            }
     }
 }
 
 /// Reads one entry of `vif = [ … ]`.
 struct VifSpecificationParser {
     private static let keys = [
-        "mac", "bridge", "ip", "vifname", "mtu", "type", "model", "script", "backend", "rate", "gatewaydev", "netdev",
+        "mac", "bridge", "ip", "vifname", "mtu", "type", "model", "script", "backend", "rate", "gatewaydev",
+        "netdev",
         "devid", "trusted",
     ]
     private(set) var warnings: [String] = []
@@ -96,14 +101,17 @@ struct VifSpecificationParser {
             }
             vif.mac = mac
         case "bridge":
-            guard VifConfiguration.isInterfaceName(value) else { throw bad("\"\(value)\" cannot be the name of a bridge") }
+            guard VifConfiguration.isInterfaceName(value) else {
+                throw bad("\"\(value)\" cannot be the name of a bridge")
+            }
             vif.bridge = value
         case "ip":
             vif.ip = value
         case "vifname":
             guard VifConfiguration.isInterfaceName(value) else {
                 throw bad(
-                    "\"\(value)\" cannot be the name of an interface", hint: "use 1 to 15 characters without blank, / or :")
+                    "\"\(value)\" cannot be the name of an interface",
+                    hint: "use 1 to 15 characters without blank, / or :")
             }
             vif.vifname = value
         case "mtu":
@@ -113,7 +121,9 @@ struct VifSpecificationParser {
             vif.mtu = mtu
         case "type":
             guard value == "vif" else {
-                throw bad("type=\(value) is not supported", hint: "there is no device model: leave out type=, or use type=vif")
+                throw bad(
+                    "type=\(value) is not supported",
+                    hint: "there is no device model: leave out type=, or use type=vif")
             }
         case "model", "devid", "trusted":
             break  // No effect on a paravirtual card, in xl either.

@@ -26,7 +26,9 @@ public struct VirtualDevice: Hashable, Sendable {
         } else {
             parsed = nil
         }
-        guard let parsed, let number = Self.number(parsed.kind, disk: parsed.disk, partition: parsed.partition) else {
+        guard let parsed,
+            let number = Self.number(parsed.kind, disk: parsed.disk, partition: parsed.partition)
+        else {
             return nil
         }
         name = text
@@ -45,7 +47,9 @@ public struct VirtualDevice: Hashable, Sendable {
     }
 
     private static func decimal(_ bytes: some Collection<UInt8>) -> UInt32? {
-        guard (1...7).contains(bytes.count), bytes.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard (1...7).contains(bytes.count), bytes.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
         return bytes.reduce(UInt32(0)) { $0 * 10 + UInt32($1 - 0x30) }
     }
 

@@ -17,7 +17,9 @@ public enum ConsoleProtocol {
     }
 
     /// Asks for the console of `domain`; the bytes that came behind the answer are returned.
-    public static func attach(to domain: String, over socket: borrowing UnixSocket) throws(APIError) -> [UInt8] {
+    public static func attach(to domain: String, over socket: borrowing UnixSocket) throws(APIError)
+        -> [UInt8]
+    {
         let lost = APIError(.svdLost, "svd ended the connection", hint: "look at svd's log")
         var bytes: [UInt8] = []
         do throws(UnixSocket.Failure) {

@@ -13,14 +13,16 @@ public struct ControlClient: Sendable {
 
     /// The answer to a request as `Answer`, or the error that svd or the connection gave.
     public func ask<Answer: Decodable>(
-        _ method: String, _ path: String, body: (some Encodable)? = [String]?.none, for type: Answer.Type = Answer.self
+        _ method: String, _ path: String, body: (some Encodable)? = [String]?.none,
+        for type: Answer.Type = Answer.self
     ) throws(APIError) -> Answer {
         let text = try text(method, path, body: body)
         do throws(APIError) {
             return try JSON.decode(Answer.self, from: text)
         } catch {
             throw APIError(
-                .svdLost, "svd's answer cannot be read: \(error.message)", hint: "use svctl and svd of the same release")
+                .svdLost, "svd's answer cannot be read: \(error.message)",
+                hint: "use svctl and svd of the same release")
         }
     }
 
@@ -118,12 +120,15 @@ public struct ControlClient: Sendable {
     private func checkVersion(_ decoder: HTTPResponseDecoder) throws(APIError) {
         guard let text = decoder.header(APIVersion.header), let version = Int(text) else { return }
         // A newer svd that still serves us answers with our own version.
-        guard version == APIVersion.current else { throw APIVersion.mismatch(peer: version, own: APIVersion.current) }
+        guard version == APIVersion.current else {
+            throw APIVersion.mismatch(peer: version, own: APIVersion.current)
+        }
     }
 
     private static func lost(_ why: String) -> APIError {
         APIError(
-            .svdLost, "the connection to svd broke: \(why)", hint: "look at svd's log; domains keep running without it")
+            .svdLost, "the connection to svd broke: \(why)",
+            hint: "look at svd's log; domains keep running without it")
     }
 
     /// A connection to one of svd's sockets.
@@ -139,7 +144,8 @@ public struct ControlClient: Sendable {
             case .noAccess:
                 throw APIError(.svdNoAccess, "no permission to use \(path)", hint: "run this as root")
             default:
-                throw APIError(.svdNotRunning, "cannot connect to \(path): \(error.text)", hint: "is svd running?")
+                throw APIError(
+                    .svdNotRunning, "cannot connect to \(path): \(error.text)", hint: "is svd running?")
             }
         }
     }
@@ -148,7 +154,9 @@ public struct ControlClient: Sendable {
     public static func escaped(_ name: String) -> String {
         var text = ""
         for byte in name.utf8 {
-            let isPlain = byte < 0x80 && (Character(UnicodeScalar(byte)).isLetter || Character(UnicodeScalar(byte)).isNumber)
+            let isPlain =
+                byte < 0x80
+                && (Character(UnicodeScalar(byte)).isLetter || Character(UnicodeScalar(byte)).isNumber)
             if isPlain || "-._~".utf8.contains(byte) {
                 text.unicodeScalars.append(UnicodeScalar(byte))
             } else {

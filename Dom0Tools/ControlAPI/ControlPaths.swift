@@ -5,7 +5,9 @@ public enum ControlPaths {
     /// Directory of svd's sockets.
     public static let runDirectory = "/run/svd"
     /// HTTP over this unix socket: `ControlAPI.version` of the interface.
-    public static func apiSocket(in runDirectory: String = runDirectory) -> String { runDirectory + "/svd.sock" }
+    public static func apiSocket(in runDirectory: String = runDirectory) -> String {
+        runDirectory + "/svd.sock"
+    }
     /// One request line, then the bytes of a domain's console.
     public static func consoleSocket(in runDirectory: String = runDirectory) -> String {
         runDirectory + "/console.sock"
@@ -28,7 +30,9 @@ public enum APIVersion {
     public static func check(announced text: String?) -> APIError? {
         guard let text else { return nil }
         guard let version = Int(text), version > 0 else {
-            return APIError(.badRequest, "the header Swiftvisor-API is \"\(text)\"", hint: "send a version number: \(current)")
+            return APIError(
+                .badRequest, "the header Swiftvisor-API is \"\(text)\"",
+                hint: "send a version number: \(current)")
         }
         guard (oldestServed...current).contains(version) else { return mismatch(peer: version, own: current) }
         return nil
@@ -37,7 +41,8 @@ public enum APIVersion {
     static func mismatch(peer: Int, own: Int) -> APIError {
         APIError(
             .apiVersion, "the peer speaks version \(peer) of the interface, this program \(own)",
-            hint: "use svctl and svd of the same release; restart svd after an upgrade: running domains are kept",
+            hint:
+                "use svctl and svd of the same release; restart svd after an upgrade: running domains are kept",
             details: ["peer": String(peer), "own": String(own)])
     }
 }

@@ -52,7 +52,9 @@ public struct HTTPRequestDecoder {
             let start = buffer.prefix { $0 == 13 || $0 == 10 }.count
             if start > 0 { buffer.removeFirst(start) }
             guard let (end, bodyStart) = Self.endOfHead(buffer) else {
-                guard buffer.count <= Self.headLimit else { throw Refusal(status: 431, what: "the headers are too long") }
+                guard buffer.count <= Self.headLimit else {
+                    throw Refusal(status: 431, what: "the headers are too long")
+                }
                 return nil
             }
             guard end <= Self.headLimit else { throw Refusal(status: 431, what: "the headers are too long") }
@@ -82,7 +84,8 @@ public struct HTTPRequestDecoder {
     }
 
     private mutating func parse(_ text: String) throws(Refusal) -> Head {
-        var lines = text.split(omittingEmptySubsequences: true) { $0 == "\n" || $0 == "\r\n" || $0 == "\r" }[...]
+        var lines = text.split(omittingEmptySubsequences: true) { $0 == "\n" || $0 == "\r\n" || $0 == "\r" }[
+            ...]
         let words = lines.popFirst()?.split(separator: " ", omittingEmptySubsequences: false) ?? []
         guard words.count == 3, words[2].hasPrefix("HTTP/1."), words[1].hasPrefix("/"), !words[0].isEmpty,
             words[0].utf8.allSatisfy({ (0x41...0x5A).contains($0) })
@@ -102,7 +105,9 @@ public struct HTTPRequestDecoder {
         }
         var length = 0
         if let text = headers["content-length"] {
-            guard text.utf8.count <= 9, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text) else {
+            guard text.utf8.count <= 9, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+                let number = Int(text)
+            else {
                 throw Refusal(status: 400, what: "the Content-Length is malformed")
             }
             length = number
@@ -118,7 +123,9 @@ public struct HTTPRequestDecoder {
             query[try Self.unescaped(parts[0])] = parts.count == 2 ? try Self.unescaped(parts[1]) : ""
         }
         var path: [String] = []
-        for part in target[0].split(separator: "/", omittingEmptySubsequences: true) { path.append(try Self.unescaped(part)) }
+        for part in target[0].split(separator: "/", omittingEmptySubsequences: true) {
+            path.append(try Self.unescaped(part))
+        }
         let connection = headers["connection"]?.lowercased()
         return Head(
             request: HTTPRequest(
@@ -136,7 +143,8 @@ public struct HTTPRequestDecoder {
                 continue
             }
             let digits = rest.prefix(2)
-            guard digits.count == 2, digits.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit && $0 < 0x80 }),
+            guard digits.count == 2,
+                digits.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit && $0 < 0x80 }),
                 let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16), value != 0
             else { throw Refusal(status: 400, what: "the path is malformed") }
             bytes.append(value)

@@ -80,7 +80,8 @@ public struct HTTPResponseDecoder {
         switch state {
         case .head where status == 0:
             let parts = text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-            guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1].utf8.count == 3, let code = Int(parts[1]),
+            guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1].utf8.count == 3,
+                let code = Int(parts[1]),
                 code >= 100
             else { throw Malformed(what: "the answer is not HTTP") }
             status = code

@@ -6,7 +6,8 @@ public enum JSON {
     /// The text of `value`; on one line unless `isPretty`.
     public static func encode(_ value: some Encodable, isPretty: Bool = false) -> [UInt8] {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = isPretty
+        encoder.outputFormatting =
+            isPretty
             ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
         // Our messages hold strings, integers, booleans and lists of them: encoding them cannot fail.
         guard let data = try? encoder.encode(value) else { return Array("null".utf8) }
@@ -20,16 +21,19 @@ public enum JSON {
         do {
             return try JSONDecoder().decode(type, from: Data(text))
         } catch let error as DecodingError {
-            throw APIError(.badRequest, describe(error), hint: "see Docs/ControlAPI.md for the expected object")
+            throw APIError(
+                .badRequest, describe(error), hint: "see Docs/ControlAPI.md for the expected object")
         } catch {
-            throw APIError(.badRequest, "the text is not JSON", hint: "see Docs/ControlAPI.md for the expected object")
+            throw APIError(
+                .badRequest, "the text is not JSON", hint: "see Docs/ControlAPI.md for the expected object")
         }
     }
 
     private static func describe(_ error: DecodingError) -> String {
         func path(_ keys: [any CodingKey]) -> String {
             keys.isEmpty
-                ? "the object" : keys.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+                ? "the object"
+                : keys.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
         }
         switch error {
         case .keyNotFound(let key, let context): return "\(path(context.codingPath + [key])) is missing"

@@ -98,7 +98,8 @@ public struct DomainInfo: Codable, Hashable, Sendable {
     /// Six letters, as `xl list` shows them: running, blocked, paused, shut down, crashed, dying.
     public var stateLetters: String {
         let letters: [(Bool, Character)] = [
-            (isRunning, "r"), (isBlocked, "b"), (isPaused, "p"), (isShutdown, "s"), (isCrashed, "c"), (isDying, "d"),
+            (isRunning, "r"), (isBlocked, "b"), (isPaused, "p"), (isShutdown, "s"), (isCrashed, "c"),
+            (isDying, "d"),
         ]
         return String(letters.map { $0.0 ? $0.1 : "-" })
     }
@@ -142,7 +143,9 @@ public struct DomainDetails: Codable, Hashable, Sendable {
         case domain, configuration, vcpus
         case backendProcess = "backend_pid"
     }
-    public init(domain: DomainInfo, configuration: DomainConfiguration?, vcpus: [VcpuInfo], backendProcess: Int?) {
+    public init(
+        domain: DomainInfo, configuration: DomainConfiguration?, vcpus: [VcpuInfo], backendProcess: Int?
+    ) {
         self.domain = domain
         self.configuration = configuration
         self.vcpus = vcpus
@@ -233,7 +236,9 @@ public struct DomainEvent: Codable, Hashable, Sendable {
     public var time: Int
     public var reason: String?
     public var console: String?
-    public init(kind: Kind, domain: Int, name: String, time: Int, reason: String? = nil, console: String? = nil) {
+    public init(
+        kind: Kind, domain: Int, name: String, time: Int, reason: String? = nil, console: String? = nil
+    ) {
         self.kind = kind
         self.domain = domain
         self.name = name

@@ -15,12 +15,18 @@ public enum Metrics {
         family("memory_total_bytes", "gauge", "Memory of the machine.", [("", "\(host.totalMemory)")])
         family("memory_free_bytes", "gauge", "Memory that no domain has.", [("", "\(host.freeMemory)")])
         family("cpus", "gauge", "Physical CPUs.", [("", "\(host.cpuCount)")])
-        family("domain_cpu_seconds_total", "counter", "Time the domain's vCPUs ran.", each { seconds($0.cpuTime) })
+        family(
+            "domain_cpu_seconds_total", "counter", "Time the domain's vCPUs ran.",
+            each { seconds($0.cpuTime) })
         family("domain_memory_bytes", "gauge", "Memory the domain has.", each { "\($0.memory * 1024)" })
-        family("domain_memory_max_bytes", "gauge", "Memory the domain may have.", each { "\($0.maximumMemory * 1024)" })
+        family(
+            "domain_memory_max_bytes", "gauge", "Memory the domain may have.",
+            each { "\($0.maximumMemory * 1024)" })
         family("domain_vcpus", "gauge", "vCPUs online.", each { "\($0.vcpus)" })
         family("domain_paused", "gauge", "1 if the domain is paused.", each { $0.isPaused ? "1" : "0" })
-        family("domain_crashed", "gauge", "1 if the domain crashed and is kept.", each { $0.isCrashed ? "1" : "0" })
+        family(
+            "domain_crashed", "gauge", "1 if the domain crashed and is kept.",
+            each { $0.isCrashed ? "1" : "0" })
         return text
     }
 
@@ -29,6 +35,7 @@ public enum Metrics {
     }
     private static func seconds(_ nanoseconds: UInt64) -> String {
         let fraction = (nanoseconds % 1_000_000_000 / 1_000_000).description
-        return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+        return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 3 - fraction.count)
+            + fraction
     }
 }

@@ -23,10 +23,15 @@ public enum TextTables {
         if isVerbose { text += "   UUID                            Reason-Code\tSecurity Label" }
         text += "\n"
         for domain in domains {
-            text += left(domain.name, 40) + " " + right(domain.id, 5) + " " + right(domain.memory / 1024, 5) + " "
-            text += right(domain.vcpus, 5) + "     " + domain.stateLetters + "  " + right(seconds(domain.cpuTime), 8)
+            text +=
+                left(domain.name, 40) + " " + right(domain.id, 5) + " " + right(domain.memory / 1024, 5) + " "
+            text +=
+                right(domain.vcpus, 5) + "     " + domain.stateLetters + "  "
+                + right(seconds(domain.cpuTime), 8)
             if isVerbose {
-                text += " " + domain.uuid + " " + right(domain.isShutdown ? (domain.isCrashed ? 3 : 0).description : "-", 8)
+                text +=
+                    " " + domain.uuid + " "
+                    + right(domain.isShutdown ? (domain.isCrashed ? 3 : 0).description : "-", 8)
                 text += " " + right("-", 16)
             }
             text += "\n"
@@ -36,13 +41,18 @@ public enum TextTables {
 
     /// `xl vcpu-list`.
     public static func vcpus(_ domains: [DomainDetails]) -> String {
-        var text = left("Name", 32) + " " + right("ID", 5) + " " + right("VCPU", 5) + " " + right("CPU", 5) + " "
+        var text =
+            left("Name", 32) + " " + right("ID", 5) + " " + right("VCPU", 5) + " " + right("CPU", 5) + " "
         text += right("State", 5) + " " + right("Time(s)", 9) + " Affinity (Hard / Soft)\n"
         for details in domains {
             for vcpu in details.vcpus {
-                text += left(details.domain.name, 32) + " " + right(details.domain.id, 5) + " " + right(vcpu.id, 5) + " "
+                text +=
+                    left(details.domain.name, 32) + " " + right(details.domain.id, 5) + " "
+                    + right(vcpu.id, 5) + " "
                 if vcpu.isOnline {
-                    text += right(vcpu.cpu, 5) + "   " + (vcpu.isRunning ? "r" : "-") + (vcpu.isBlocked ? "b" : "-") + "- "
+                    text +=
+                        right(vcpu.cpu, 5) + "   " + (vcpu.isRunning ? "r" : "-")
+                        + (vcpu.isBlocked ? "b" : "-") + "- "
                 } else {
                     text += right("-", 5) + "   --p "
                 }
@@ -75,16 +85,21 @@ public enum TextTables {
         let megahertz = host.cpuKilohertz / 1000
         let fraction = (host.cpuKilohertz % 1000).description
         let rows: [(String, String)] = [
-            ("host", host.host), ("release", host.release), ("version", host.version), ("machine", host.machine),
-            ("nr_cpus", "\(host.cpuCount)"), ("max_cpu_id", "\(host.maximumCpuID)"), ("nr_nodes", "\(host.nodeCount)"),
+            ("host", host.host), ("release", host.release), ("version", host.version),
+            ("machine", host.machine),
+            ("nr_cpus", "\(host.cpuCount)"), ("max_cpu_id", "\(host.maximumCpuID)"),
+            ("nr_nodes", "\(host.nodeCount)"),
             ("cores_per_socket", "\(host.coresPerSocket)"), ("threads_per_core", "\(host.threadsPerCore)"),
             ("cpu_mhz", "\(megahertz)." + String(repeating: "0", count: 3 - fraction.count) + fraction),
             ("virt_caps", host.virtualCapabilities.joined(separator: " ")),
             ("total_memory", "\(host.totalMemory >> 20)"), ("free_memory", "\(host.freeMemory >> 20)"),
             ("sharing_freed_memory", "0"), ("sharing_used_memory", "0"), ("outstanding_claims", "0"),
-            ("free_cpus", "\(host.freeCpus)"), ("xen_major", "\(host.xenMajor)"), ("xen_minor", "\(host.xenMinor)"),
-            ("xen_extra", host.xenExtra), ("xen_version", "\(host.xenMajor).\(host.xenMinor)\(host.xenExtra)"),
-            ("xen_caps", host.xenCapabilities), ("xen_scheduler", host.xenScheduler), ("xen_pagesize", "4096"),
+            ("free_cpus", "\(host.freeCpus)"), ("xen_major", "\(host.xenMajor)"),
+            ("xen_minor", "\(host.xenMinor)"),
+            ("xen_extra", host.xenExtra),
+            ("xen_version", "\(host.xenMajor).\(host.xenMinor)\(host.xenExtra)"),
+            ("xen_caps", host.xenCapabilities), ("xen_scheduler", host.xenScheduler),
+            ("xen_pagesize", "4096"),
             ("platform_params", "virt_start=0xffff800000000000"), ("xen_changeset", host.xenChangeset),
             ("xen_commandline", host.xenCommandLine), ("cc_compiler", host.xenCompiler),
             ("cc_compile_by", host.xenCompileBy), ("cc_compile_domain", host.xenCompileDomain),
@@ -99,7 +114,8 @@ public enum TextTables {
         if let reason = event.reason { text += ": \(reason)" }
         text += "\n"
         if let console = event.console, !console.isEmpty {
-            text += console.split(separator: "\n", omittingEmptySubsequences: true).map { "    | \($0)\n" }.joined()
+            text += console.split(separator: "\n", omittingEmptySubsequences: true).map { "    | \($0)\n" }
+                .joined()
         }
         return text
     }

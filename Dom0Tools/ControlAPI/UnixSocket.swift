@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #if canImport(Musl)
-import Musl
+    import Musl
 #else
-import Glibc
+    import Glibc
 #endif
 
 /// A connected unix stream socket, blocking. Closed when dropped.
@@ -62,7 +62,9 @@ import Glibc
         while sent < bytes.count {
             // SAFETY: the pointer covers the array's bytes for the call, and `sent` stays within them.
             let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe send(descriptor, buffer.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL))
+                unsafe send(
+                    descriptor, buffer.baseAddress?.advanced(by: sent), bytes.count - sent,
+                    Int32(MSG_NOSIGNAL))
             }
             if count < 0 {
                 if errno == EINTR { continue }

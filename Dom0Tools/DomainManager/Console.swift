@@ -29,7 +29,8 @@ public final class Console {
 
     /// Binds the guest's port and drains what is there.
     init(
-        ring: ConsoleRing, domain: DomainID, port: EventPort, channels: any EventChannels, log: (any ConsoleLog)?
+        ring: ConsoleRing, domain: DomainID, port: EventPort, channels: any EventChannels,
+        log: (any ConsoleLog)?
     ) throws(APIError) {
         self.ring = ring
         self.channels = channels

@@ -19,7 +19,10 @@ public struct ConsoleHistory: Sendable {
 
     /// The last `count` lines as printable text: control characters but tab and newline are left out.
     public func lastLines(_ count: Int) -> String {
-        let text = String(decoding: bytes.suffix(8 * 1024).filter { $0 >= 0x20 && $0 != 0x7F || $0 == 9 || $0 == 10 }, as: UTF8.self)
-        return text.split(separator: "\n", omittingEmptySubsequences: true).suffix(count).joined(separator: "\n")
+        let text = String(
+            decoding: bytes.suffix(8 * 1024).filter { $0 >= 0x20 && $0 != 0x7F || $0 == 9 || $0 == 10 },
+            as: UTF8.self)
+        return text.split(separator: "\n", omittingEmptySubsequences: true).suffix(count).joined(
+            separator: "\n")
     }
 }

@@ -57,7 +57,8 @@ struct DomainNodes {
             Node(path: home + "/store/ring-ref", value: "\(rings.storeFrame)"),
         ]
         let guestOwned = [
-            "control/shutdown", "control/feature-poweroff", "control/feature-reboot", "control/feature-suspend",
+            "control/shutdown", "control/feature-poweroff", "control/feature-reboot",
+            "control/feature-suspend",
             "control/sysrq", "device/suspend/event-channel", "data", "drivers", "feature", "attr", "error",
         ]
         nodes += guestOwned.map { Node(path: "\(home)/\($0)", value: "", permissions: owned) }
@@ -100,11 +101,13 @@ struct DomainNodes {
     }
 
     func devices() -> [Device] {
-        configuration.disks.compactMap(disk) + configuration.vifs.enumerated().map { vif($0.element, number: $0.offset) }
+        configuration.disks.compactMap(disk)
+            + configuration.vifs.enumerated().map { vif($0.element, number: $0.offset) }
     }
 
     private func device(
-        _ kind: String, number: UInt32, label: String, backendKeys: [(String, String)], frontendKeys: [(String, String)]
+        _ kind: String, number: UInt32, label: String, backendKeys: [(String, String)],
+        frontendKeys: [(String, String)]
     ) -> Device {
         let back = "\(Self.backendHome)/\(kind)/\(id.rawValue)/\(number)"
         let front = "\(home)/device/\(kind)/\(number)"
@@ -132,28 +135,36 @@ struct DomainNodes {
         return device(
             "vbd", number: virtual.number, label: "disk \(disk.vdev) (\(disk.target))",
             backendKeys: [
-                ("type", "phy"), ("dev", disk.vdev), ("params", disk.target), ("mode", disk.isReadOnly ? "r" : "w"),
+                ("type", "phy"), ("dev", disk.vdev), ("params", disk.target),
+                ("mode", disk.isReadOnly ? "r" : "w"),
                 ("device-type", "disk"), ("removable", "0"), ("bootable", "1"),
-                ("discard-enable", disk.allowsDiscard && !disk.isReadOnly ? "1" : "0"), ("specification", "xen"),
+                ("discard-enable", disk.allowsDiscard && !disk.isReadOnly ? "1" : "0"),
+                ("specification", "xen"),
             ],
-            frontendKeys: [("virtual-device", "\(virtual.number)"), ("device-type", "disk"), ("trusted", "1")])
+            frontendKeys: [
+                ("virtual-device", "\(virtual.number)"), ("device-type", "disk"), ("trusted", "1"),
+            ])
     }
 
     private func vif(_ vif: VifConfiguration, number: Int) -> Device {
         let mac = vif.mac ?? ""
-        var back = [("mac", mac), ("bridge", vif.bridge), ("handle", "\(number)"), ("type", "vif"), ("script", "")]
+        var back = [
+            ("mac", mac), ("bridge", vif.bridge), ("handle", "\(number)"), ("type", "vif"), ("script", ""),
+        ]
         back.append(("vifname", vif.vifname ?? "vif\(id.rawValue).\(number)"))
         if let ip = vif.ip { back.append(("ip", ip)) }
         if let mtu = vif.mtu { back.append(("mtu", "\(mtu)")) }
         var front = [("handle", "\(number)"), ("mac", mac), ("trusted", "1")]
         if let mtu = vif.mtu { front.append(("mtu", "\(mtu)")) }
         return device(
-            "vif", number: UInt32(number), label: "network card \(number) (\(mac) on \(vif.bridge))", backendKeys: back,
+            "vif", number: UInt32(number), label: "network card \(number) (\(mac) on \(vif.bridge))",
+            backendKeys: back,
             frontendKeys: front)
     }
 
     /// All trees that go when the domain goes.
     var roots: [String] {
-        [home, machineHome, libraryHome] + ["vbd", "vif", "console"].map { "\(Self.backendHome)/\($0)/\(id.rawValue)" }
+        [home, machineHome, libraryHome]
+            + ["vbd", "vif", "console"].map { "\(Self.backendHome)/\($0)/\(id.rawValue)" }
     }
 }

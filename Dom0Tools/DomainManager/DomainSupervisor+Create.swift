@@ -16,7 +16,9 @@ extension DomainSupervisor {
         _ wanted: DomainConfiguration, paused: Bool, progress: @escaping (String) -> Void,
         completion: @escaping (Result<ControlAPI.DomainInfo, APIError>) -> Void
     ) {
-        afterEndingBackends { [self] in createNow(wanted, paused: paused, progress: progress, completion: completion) }
+        afterEndingBackends { [self] in
+            createNow(wanted, paused: paused, progress: progress, completion: completion)
+        }
     }
 
     private func createNow(
@@ -66,7 +68,8 @@ extension DomainSupervisor {
             let other = try with.hypervisor.domains().first { $0.handle == uuid.bytes }
             if let other {
                 throw APIError(
-                    .uuidInUse, "the UUID \(uuid) belongs to \(name(of: other.id)), domain \(other.id.rawValue)",
+                    .uuidInUse,
+                    "the UUID \(uuid) belongs to \(name(of: other.id)), domain \(other.id.rawValue)",
                     hint: "leave uuid out, or destroy the other domain")
             }
         } else {
@@ -75,7 +78,8 @@ extension DomainSupervisor {
         for index in configuration.vifs.indices where configuration.vifs[index].mac == nil {
             let tail = (0..<3).map { _ in UInt8.random(in: 0...255) }
             // 00:16:3e is the range that was set aside for virtual cards of this kind.
-            configuration.vifs[index].mac = "00:16:3e" + tail.map { ($0 < 16 ? ":0" : ":") + String($0, radix: 16) }.joined()
+            configuration.vifs[index].mac =
+                "00:16:3e" + tail.map { ($0 < 16 ? ":0" : ":") + String($0, radix: 16) }.joined()
         }
         _ = try inspect(configuration.kernel, "kernel", .kernelUnreadable)
         if let ramdisk = configuration.ramdisk { _ = try inspect(ramdisk, "ramdisk", .ramdiskUnreadable) }
@@ -84,7 +88,8 @@ extension DomainSupervisor {
             let exists = with.host.interfaceExists(vif.bridge)
             throw APIError(
                 .bridgeMissing, exists ? "\(vif.bridge) is not a bridge" : "there is no bridge \(vif.bridge)",
-                hint: "create it in domain 0: ip link add \(vif.bridge) type bridge && ip link set \(vif.bridge) up",
+                hint:
+                    "create it in domain 0: ip link add \(vif.bridge) type bridge && ip link set \(vif.bridge) up",
                 details: ["bridge": vif.bridge])
         }
         try checkMemory(configuration)
@@ -111,7 +116,8 @@ extension DomainSupervisor {
                 let access = disk.isReadOnly ? "read" : "opened for reading and writing"
                 throw APIError(
                     .diskUnreadable, "disk \(disk.vdev): \(disk.target) cannot be \(access): \(error.text)",
-                    hint: "check the path in domain 0; make an empty image with: truncate -s 1G \(disk.target)",
+                    hint:
+                        "check the path in domain 0; make an empty image with: truncate -s 1G \(disk.target)",
                     details: ["path": disk.target])
             }
             guard file.size > 0 else {
@@ -123,7 +129,9 @@ extension DomainSupervisor {
             func clashes(_ other: DiskUse) -> Bool {
                 other.identity == use.identity && !(other.isReadOnly && use.isReadOnly)
             }
-            if let other = uses.first(where: clashes) { throw inUse(disk, by: "disk \(other.vdev) of the same domain") }
+            if let other = uses.first(where: clashes) {
+                throw inUse(disk, by: "disk \(other.vdev) of the same domain")
+            }
             for domain in domains.values {
                 if let other = domain.diskUses.first(where: clashes) {
                     throw inUse(disk, by: "\(domain.name), domain \(domain.id.rawValue), as \(other.vdev)")
@@ -137,7 +145,8 @@ extension DomainSupervisor {
     private func inUse(_ disk: DiskConfiguration, by user: String) -> APIError {
         APIError(
             .diskInUse, "disk \(disk.vdev): \(disk.target) is in use by \(user)",
-            hint: "two domains may share a disk only if both have it read-only (access=r)", details: ["path": disk.target])
+            hint: "two domains may share a disk only if both have it read-only (access=r)",
+            details: ["path": disk.target])
     }
 
     private func checkMemory(_ configuration: DomainConfiguration) throws(APIError) {
@@ -149,7 +158,8 @@ extension DomainSupervisor {
             throw APIError(
                 .memoryShort,
                 "not enough memory: \(needed >> 20) MiB are needed, \(free >> 20) MiB are free",
-                hint: "lower memory, stop another domain, or give domain 0 less: dom0_mem= on the hypervisor's command line",
+                hint:
+                    "lower memory, stop another domain, or give domain 0 less: dom0_mem= on the hypervisor's command line",
                 details: ["needed_bytes": "\(needed)", "free_bytes": "\(free)"])
         }
     }
@@ -214,7 +224,8 @@ extension DomainSupervisor {
 
     func startBackend(_ domain: Domain) throws(APIError) {
         do throws(HostFailure) {
-            domain.backend = try with.host.startBackend(for: domain.id, name: domain.name) { [weak self, weak domain] why in
+            domain.backend = try with.host.startBackend(for: domain.id, name: domain.name) {
+                [weak self, weak domain] why in
                 guard let self, let domain else { return }
                 self.backendEnded(domain, why)
             }
@@ -235,7 +246,9 @@ extension DomainSupervisor {
         case .running:
             domain.backendRestarts += 1
             guard domain.backendRestarts <= limits.backendRestarts else {
-                announce(.failed, domain.id, domain.name, reason: "its backend ended \(domain.backendRestarts) times: \(why)")
+                announce(
+                    .failed, domain.id, domain.name,
+                    reason: "its backend ended \(domain.backendRestarts) times: \(why)")
                 return
             }
             reactor.after(milliseconds: limits.backendDelay) { [self] in

@@ -10,11 +10,16 @@ extension DomainSupervisor {
         with.store.releaseAll(except: Set(there.map(\.id)))
         for record in with.records.all() {
             let status = there.first { $0.handle == record.uuid.bytes && $0.id != .zero }
-            if let status, record.isStarted, !record.isRestarting, record.id == Int(status.id.rawValue), let rings = record.rings {
+            if let status, record.isStarted, !record.isRestarting, record.id == Int(status.id.rawValue),
+                let rings = record.rings
+            {
                 adopt(record, rings, status)
             } else if let status, !record.isRestarting || record.id == nil {
                 logger.warning("removing \(record.configuration.name), which was not finished")
-                end(Domain(id: status.id, record: record, rings: record.rings ?? GuestRings.none), keepsRecord: record.isRestarting) {
+                end(
+                    Domain(id: status.id, record: record, rings: record.rings ?? GuestRings.none),
+                    keepsRecord: record.isRestarting
+                ) {
                     [self] in
                     if record.isRestarting { restart(record) }
                 }
@@ -49,7 +54,8 @@ extension DomainSupervisor {
         domains[status.id] = domain
         for disk in record.configuration.disks {
             guard let file = try? with.host.inspect(disk.target, forWriting: false) else { continue }
-            domain.diskUses.append(DiskUse(identity: file.identity, isReadOnly: disk.isReadOnly, vdev: disk.vdev))
+            domain.diskUses.append(
+                DiskUse(identity: file.identity, isReadOnly: disk.isReadOnly, vdev: disk.vdev))
         }
         do throws(APIError) {
             let nodes = domain.nodes

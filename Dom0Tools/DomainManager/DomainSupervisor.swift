@@ -64,7 +64,8 @@ public final class DomainSupervisor {
     private var delayed: [() -> Void] = []
 
     public init(
-        _ surroundings: Surroundings, reactor: Reactor, limits: Limits = Limits(), logger: Logger = Logger(label: "svd")
+        _ surroundings: Surroundings, reactor: Reactor, limits: Limits = Limits(),
+        logger: Logger = Logger(label: "svd")
     ) {
         with = surroundings
         self.reactor = reactor
@@ -83,10 +84,12 @@ public final class DomainSupervisor {
     public func ignore(_ observer: Int) { observers[observer] = nil }
 
     func announce(
-        _ kind: DomainEvent.Kind, _ id: DomainID, _ name: String, reason: String? = nil, console: String? = nil
+        _ kind: DomainEvent.Kind, _ id: DomainID, _ name: String, reason: String? = nil,
+        console: String? = nil
     ) {
         let event = DomainEvent(
-            kind: kind, domain: Int(id.rawValue), name: name, time: with.host.now, reason: reason, console: console)
+            kind: kind, domain: Int(id.rawValue), name: name, time: with.host.now, reason: reason,
+            console: console)
         logger.info("\(name) (domain \(id.rawValue)): \(kind.rawValue)\(reason.map { ": " + $0 } ?? "")")
         for observer in observers.values { observer(event) }
     }
@@ -112,7 +115,8 @@ public final class DomainSupervisor {
         let id = try find(reference)
         guard id != .zero else {
             throw APIError(
-                .domainZero, "domain 0 runs these tools: svctl does not \(action) it", hint: "use the system's own command: poweroff, reboot")
+                .domainZero, "domain 0 runs these tools: svctl does not \(action) it",
+                hint: "use the system's own command: poweroff, reboot")
         }
         return id
     }
@@ -182,7 +186,9 @@ public final class DomainSupervisor {
     }
 
     func gone(_ reference: String) -> APIError {
-        APIError(.domainUnknown, "there is no domain \"\(reference)\" any more", hint: "`svctl list` shows the domains there are")
+        APIError(
+            .domainUnknown, "there is no domain \"\(reference)\" any more",
+            hint: "`svctl list` shows the domains there are")
     }
 
     // MARK: Pausing
@@ -201,7 +207,8 @@ public final class DomainSupervisor {
         guard status.isPaused else { return }
         if let domain = domains[id], domain.phase == .starting {
             throw APIError(
-                .domainState, "\(domain.name) is still being created", hint: "wait until svctl create has returned")
+                .domainState, "\(domain.name) is still being created",
+                hint: "wait until svctl create has returned")
         }
         try with.hypervisor.unpause(id)
         announce(.unpaused, id, name(of: id))
@@ -229,8 +236,10 @@ public final class DomainSupervisor {
         let other = try with.hypervisor.domains().first { self.name(of: $0.id) == name }
         guard other == nil, !restartingNames.contains(name) else {
             throw APIError(
-                .domainExists, "there is a domain \"\(name)\" already\(other.map { ", domain \($0.id.rawValue)" } ?? "")",
-                hint: "choose another name: svctl create FILE name=…, or destroy the other: svctl destroy \(name)",
+                .domainExists,
+                "there is a domain \"\(name)\" already\(other.map { ", domain \($0.id.rawValue)" } ?? "")",
+                hint:
+                    "choose another name: svctl create FILE name=…, or destroy the other: svctl destroy \(name)",
                 details: ["name": name])
         }
     }
@@ -258,13 +267,16 @@ public final class DomainSupervisor {
             guard let status = try with.hypervisor.status(of: id) else { throw gone(reference) }
             let name = name(of: id)
             guard status.shutdownReason == nil, !status.isDying else {
-                throw APIError(.domainState, "\(name) has stopped already", hint: "svctl destroy \(name) removes it")
+                throw APIError(
+                    .domainState, "\(name) has stopped already", hint: "svctl destroy \(name) removes it")
             }
             if status.isPaused {
                 throw APIError(
-                    .domainState, "\(name) is paused and cannot hear the request", hint: "svctl unpause \(name) first")
+                    .domainState, "\(name) is paused and cannot hear the request",
+                    hint: "svctl unpause \(name) first")
             }
-            try with.store.write("/local/domain/\(id.rawValue)/control/shutdown", reboot ? "reboot" : "poweroff")
+            try with.store.write(
+                "/local/domain/\(id.rawValue)/control/shutdown", reboot ? "reboot" : "poweroff")
             guard let wait else { return completion(nil) }
             guard let domain = domains[id] else {
                 throw APIError(
@@ -311,7 +323,8 @@ public final class DomainSupervisor {
         }
     }
 
-    private func destroyForeign(_ id: DomainID, _ completion: @escaping (APIError?) -> Void) throws(APIError) {
+    private func destroyForeign(_ id: DomainID, _ completion: @escaping (APIError?) -> Void) throws(APIError)
+    {
         let name = name(of: id)
         try with.hypervisor.destroy(id)
         with.store.release(id)
@@ -329,7 +342,9 @@ public final class DomainSupervisor {
     func end(_ domain: Domain, keepsRecord: Bool = false, _ done: @escaping () -> Void) {
         domain.phase = .ending
         do throws(APIError) {
-            if try with.hypervisor.status(of: domain.id)?.isDying == false { try with.hypervisor.destroy(domain.id) }
+            if try with.hypervisor.status(of: domain.id)?.isDying == false {
+                try with.hypervisor.destroy(domain.id)
+            }
         } catch {
             logger.error("\(domain.name) cannot be destroyed: \(error.message)")
         }
@@ -371,7 +386,9 @@ public final class DomainSupervisor {
         goneWaiters.append((id, finish))
         reactor.after(milliseconds: limits.goneWait) { [self] in
             goneWaiters.removeAll { $0.id == id }
-            if !isDone { logger.warning("domain \(id.rawValue) is destroyed, but somebody still holds its memory") }
+            if !isDone {
+                logger.warning("domain \(id.rawValue) is destroyed, but somebody still holds its memory")
+            }
             finish()
         }
     }
@@ -409,7 +426,8 @@ public final class DomainSupervisor {
         domain.console?.service()
         let console = reason.isFailure ? domain.console?.history.lastLines(15) : nil
         announce(
-            reason.isFailure ? .crashed : .shutdown, domain.id, domain.name, reason: reason.description, console: console)
+            reason.isFailure ? .crashed : .shutdown, domain.id, domain.name, reason: reason.description,
+            console: console)
         with.store.announceStop(of: domain.id)
         let configuration = domain.record.configuration
         let action: ShutdownAction
@@ -452,7 +470,8 @@ public final class DomainSupervisor {
     /// Gives a stopped domain another name and UUID, so that its successor can have them.
     private func setAside(_ domain: Domain) {
         let taken = Set(domains.values.map(\.name))
-        let name = (1...).lazy.map { "\(domain.name)-\($0)" }.first { !taken.contains($0) } ?? domain.name + "-old"
+        let name =
+            (1...).lazy.map { "\(domain.name)-\($0)" }.first { !taken.contains($0) } ?? domain.name + "-old"
         let uuid = DomainUUID.random()
         do throws(APIError) {
             try with.hypervisor.setHandle(uuid.bytes, of: domain.id)
@@ -481,7 +500,9 @@ public final class DomainSupervisor {
                     for waiter in waiters { waiter(nil) }
                 case .failure(let error):
                     if let uuid = configuration.uuid { with.records.remove(uuid) }
-                    announce(.failed, old.id, configuration.name, reason: "it cannot be started again: \(error.message)")
+                    announce(
+                        .failed, old.id, configuration.name,
+                        reason: "it cannot be started again: \(error.message)")
                     for waiter in waiters { waiter(error) }
                 }
             }

@@ -50,7 +50,8 @@ public protocol DomainBuilding: AnyObject {
 /// Event channels of domain 0, delivered on the manager's thread. `EventHub` is the real one.
 public protocol EventChannels: AnyObject {
     /// Connects to `port` of `domain`; `handler` is called for each event until `close`. Returns the local port.
-    func bind(_ port: EventPort, of domain: DomainID, _ handler: @escaping () -> Void) throws(APIError) -> EventPort
+    func bind(_ port: EventPort, of domain: DomainID, _ handler: @escaping () -> Void) throws(APIError)
+        -> EventPort
     func notify(_ port: EventPort)
     func close(_ port: EventPort)
 }
@@ -97,7 +98,8 @@ public protocol HostAccess: AnyObject {
         for domain: DomainID, name: String, onExit: @escaping (String) -> Void
     ) throws(HostFailure) -> BackendProcess
     /// The process of that number, if it is still the backend of that domain.
-    func adoptBackend(_ number: Int, for domain: DomainID, onExit: @escaping (String) -> Void) -> BackendProcess?
+    func adoptBackend(_ number: Int, for domain: DomainID, onExit: @escaping (String) -> Void)
+        -> BackendProcess?
     /// Seconds since 1970.
     var now: Int { get }
     /// Identification of the running kernel.

@@ -7,17 +7,25 @@ struct Create: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create",
         abstract: "Create a domain from a configuration file and start it.",
-        discussion: "Settings after the file replace those in it: \(Program.name) create web.cfg memory=256 name=web2")
+        discussion:
+            "Settings after the file replace those in it: \(Program.name) create web.cfg memory=256 name=web2"
+    )
 
-    @Argument(help: "Configuration file in xl's syntax (- for the standard input), then settings.", completion: .file())
+    @Argument(
+        help: "Configuration file in xl's syntax (- for the standard input), then settings.",
+        completion: .file())
     var words: [String] = []
-    @Option(name: [.customShort("f"), .customLong("defconfig")], help: "The configuration file.", completion: .file())
+    @Option(
+        name: [.customShort("f"), .customLong("defconfig")], help: "The configuration file.",
+        completion: .file())
     var file: String?
     @Flag(name: [.customShort("c"), .customLong("console")], help: "Attach the console at once.")
     var attachesConsole = false
     @Flag(name: [.customShort("p"), .customLong("pause")], help: "Leave the domain paused.")
     var staysPaused = false
-    @Flag(name: [.customShort("n"), .customLong("dryrun"), .customLong("dry-run")], help: "Check and print the configuration only.")
+    @Flag(
+        name: [.customShort("n"), .customLong("dryrun"), .customLong("dry-run")],
+        help: "Check and print the configuration only.")
     var isDryRun = false
     @Flag(name: .shortAndLong, help: "Print nothing but errors.")
     var quiet = false
@@ -50,7 +58,9 @@ struct Create: ParsableCommand {
         var domain = configuration
         domain.kernel = Program.absolute(domain.kernel)
         domain.ramdisk = domain.ramdisk.map(Program.absolute)
-        for index in domain.disks.indices { domain.disks[index].target = Program.absolute(domain.disks[index].target) }
+        for index in domain.disks.indices {
+            domain.disks[index].target = Program.absolute(domain.disks[index].target)
+        }
         if isDryRun {
             Output.print(String(decoding: JSON.encode(domain, isPretty: true), as: UTF8.self) + "\n")
             return
@@ -64,9 +74,13 @@ struct Create: ParsableCommand {
         var failure: CreateUpdate?
         let stays = !noWait && !attachesConsole && !staysPaused
         try doing(what) { () throws(APIError) in
-            try service.lines("POST", "/v1/domains", body: CreateRequest(configuration: configuration, paused: staysPaused)) {
+            try service.lines(
+                "POST", "/v1/domains", body: CreateRequest(configuration: configuration, paused: staysPaused)
+            ) {
                 guard let update = try? JSON.decode(CreateUpdate.self, from: $0) else { return true }
-                if let progress = update.progress, !quiet, !json, !Program.isXl { Output.error("  \(progress)\n") }
+                if let progress = update.progress, !quiet, !json, !Program.isXl {
+                    Output.error("  \(progress)\n")
+                }
                 if let domain = update.domain {
                     created = domain
                     report(domain)
@@ -85,7 +99,8 @@ struct Create: ParsableCommand {
         }
         guard let created else {
             throw Failure(
-                error: APIError(.svdLost, "svd ended the answer early", hint: "look at svd's log"), doing: what)
+                error: APIError(.svdLost, "svd ended the answer early", hint: "look at svd's log"),
+                doing: what)
         }
         if attachesConsole { try attachConsole(to: String(created.id), isNew: true) }
     }

@@ -7,7 +7,8 @@ import ControlAPI
 enum Shortcut {
     /// Does the command if it is one of these; false if the argument parser has to look at it.
     static func run(_ arguments: ArraySlice<String>) throws(Failure) -> Bool {
-        guard let command = arguments.first, !arguments.contains(where: { $0.hasPrefix("-") || $0.isEmpty }) else { return false }
+        guard let command = arguments.first, !arguments.contains(where: { $0.hasPrefix("-") || $0.isEmpty })
+        else { return false }
         let words = arguments.dropFirst()
         switch (command, words.count) {
         case ("list", 0): Output.print(TextTables.list(try all()))
@@ -21,10 +22,14 @@ enum Shortcut {
 
     static func all() throws(Failure) -> [DomainInfo] { try fetch("list domains", "/v1/domains") }
     static func pause(_ domain: String) throws(Failure) {
-        try doing("pause \"\(domain)\"") { () throws(APIError) in try service.tell("POST", path(domain, "pause")) }
+        try doing("pause \"\(domain)\"") { () throws(APIError) in
+            try service.tell("POST", path(domain, "pause"))
+        }
     }
     static func unpause(_ domain: String) throws(Failure) {
-        try doing("unpause \"\(domain)\"") { () throws(APIError) in try service.tell("POST", path(domain, "unpause")) }
+        try doing("unpause \"\(domain)\"") { () throws(APIError) in
+            try service.tell("POST", path(domain, "unpause"))
+        }
     }
     static func destroy(_ domain: String) throws(Failure) {
         try doing("destroy \"\(domain)\"") { () throws(APIError) in try service.tell("DELETE", path(domain)) }
@@ -44,12 +49,15 @@ private func fetch<Answer: Decodable>(_ what: String, _ path: String) throws(Fai
 }
 
 struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List domains.", aliases: ["ls"])
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List domains.", aliases: ["ls"])
     @Argument(help: "Names or numbers; all if none.") var domains: [String] = []
     @Flag(name: .shortAndLong, help: "Everything about each domain, as JSON.") var long = false
     @Flag(name: .long, help: "The same list as JSON.") var json = false
     @Flag(name: .shortAndLong, help: "UUIDs and why a domain stopped.") var verbose = false
-    @Flag(name: [.customShort("Z"), .customLong("context"), .customShort("c"), .customShort("n")], help: .hidden) var ignoredFlags: Int
+    @Flag(
+        name: [.customShort("Z"), .customLong("context"), .customShort("c"), .customShort("n")], help: .hidden
+    ) var ignoredFlags: Int
 
     func run() throws {
         if long {
@@ -74,13 +82,15 @@ struct List: ParsableCommand {
 }
 
 struct Pause: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "pause", abstract: "Stop a domain's vCPUs until unpause.")
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Stop a domain's vCPUs until unpause.")
     @Argument(help: "Name or number of the domain.") var domain: String
     func run() throws { try Shortcut.pause(domain) }
 }
 
 struct Unpause: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "unpause", abstract: "Let a paused domain run.")
+    static let configuration = CommandConfiguration(
+        commandName: "unpause", abstract: "Let a paused domain run.")
     @Argument(help: "Name or number of the domain.") var domain: String
     func run() throws { try Shortcut.unpause(domain) }
 }
@@ -94,7 +104,9 @@ struct StopOptions: ParsableArguments {
 
     func validate() throws {
         guard all != !domains.isEmpty else { throw ValidationError("Name a domain, or give -a for all.") }
-        guard (1...86400).contains(timeout) else { throw ValidationError("--timeout must be 1 to 86400 seconds.") }
+        guard (1...86400).contains(timeout) else {
+            throw ValidationError("--timeout must be 1 to 86400 seconds.")
+        }
     }
 
     func send(_ action: String) throws {
@@ -119,26 +131,30 @@ struct StopOptions: ParsableArguments {
 }
 
 struct Shutdown: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "shutdown", abstract: "Ask a domain's kernel to power off.")
+    static let configuration = CommandConfiguration(
+        commandName: "shutdown", abstract: "Ask a domain's kernel to power off.")
     @OptionGroup var options: StopOptions
     func run() throws { try options.send("shutdown") }
 }
 
 struct Reboot: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "reboot", abstract: "Ask a domain's kernel to reboot.")
+    static let configuration = CommandConfiguration(
+        commandName: "reboot", abstract: "Ask a domain's kernel to reboot.")
     @OptionGroup var options: StopOptions
     func run() throws { try options.send("reboot") }
 }
 
 struct Destroy: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "destroy", abstract: "End a domain at once, as if its power were cut.")
+    static let configuration = CommandConfiguration(
+        commandName: "destroy", abstract: "End a domain at once, as if its power were cut.")
     @Argument(help: "Names or numbers of domains.") var domains: [String]
     @Flag(name: .short, help: .hidden) var force = false
     func run() throws { for domain in domains { try Shortcut.destroy(domain) } }
 }
 
 struct Rename: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "rename", abstract: "Give a domain another name.")
+    static let configuration = CommandConfiguration(
+        commandName: "rename", abstract: "Give a domain another name.")
     @Argument(help: "Name or number of the domain.") var domain: String
     @Argument(help: "The new name.") var name: String
     func run() throws {
@@ -149,7 +165,8 @@ struct Rename: ParsableCommand {
 }
 
 struct DomainIdentifier: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "domid", abstract: "Print a domain's number.")
+    static let configuration = CommandConfiguration(
+        commandName: "domid", abstract: "Print a domain's number.")
     @Argument(help: "Name of the domain.") var domain: String
     func run() throws {
         let details: DomainDetails = try fetch("find \"\(domain)\"", path(domain))
@@ -158,7 +175,8 @@ struct DomainIdentifier: ParsableCommand {
 }
 
 struct DomainName: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "domname", abstract: "Print a domain's name.")
+    static let configuration = CommandConfiguration(
+        commandName: "domname", abstract: "Print a domain's name.")
     @Argument(help: "Number of the domain.") var domain: String
     func run() throws {
         let details: DomainDetails = try fetch("find \"\(domain)\"", path(domain))
@@ -167,7 +185,8 @@ struct DomainName: ParsableCommand {
 }
 
 struct Uptime: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "uptime", abstract: "Print how long domains have been running.")
+    static let configuration = CommandConfiguration(
+        commandName: "uptime", abstract: "Print how long domains have been running.")
     @Argument(help: "Names or numbers; all if none.") var domains: [String] = []
     @Flag(name: .long, help: "As JSON.") var json = false
     func run() throws {
@@ -198,7 +217,8 @@ struct VcpuList: ParsableCommand {
 }
 
 struct Info: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "info", abstract: "Describe the machine and the hypervisor.")
+    static let configuration = CommandConfiguration(
+        commandName: "info", abstract: "Describe the machine and the hypervisor.")
     @Flag(name: .long, help: "As JSON.") var json = false
     @Flag(name: .shortAndLong, help: .hidden) var numa = false
     func run() throws {
@@ -208,8 +228,10 @@ struct Info: ParsableCommand {
 }
 
 struct Dmesg: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "dmesg", abstract: "Print the hypervisor's log.")
-    @Flag(name: [.customShort("c"), .customLong("clear")], help: "Clear the log afterwards.") var clears = false
+    static let configuration = CommandConfiguration(
+        commandName: "dmesg", abstract: "Print the hypervisor's log.")
+    @Flag(name: [.customShort("c"), .customLong("clear")], help: "Clear the log afterwards.") var clears =
+        false
     func run() throws {
         let log: HypervisorLog = try doing("read the hypervisor's log") { () throws(APIError) in
             try service.ask("GET", clears ? "/v1/dmesg?clear=1" : "/v1/dmesg")
@@ -219,7 +241,8 @@ struct Dmesg: ParsableCommand {
 }
 
 struct Events: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "events", abstract: "Print what happens to domains, until interrupted.")
+    static let configuration = CommandConfiguration(
+        commandName: "events", abstract: "Print what happens to domains, until interrupted.")
     @Flag(name: .long, help: "One JSON object a line.") var json = false
     func run() throws {
         try doing("follow events") { () throws(APIError) in
@@ -238,7 +261,8 @@ struct Events: ParsableCommand {
 }
 
 struct Version: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the versions of svctl and svd.")
+    static let configuration = CommandConfiguration(
+        commandName: "version", abstract: "Print the versions of svctl and svd.")
     func run() throws {
         Output.print("svctl \(ControlRelease.text), interface \(APIVersion.current)\n")
         let version: VersionInfo = try fetch("ask svd", "/v1/version")

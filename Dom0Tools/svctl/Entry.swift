@@ -11,8 +11,10 @@ struct Svctl: ParsableCommand {
         discussion: "A domain is named by its name or its number. Configuration files are those of xl.",
         version: ControlRelease.text,
         subcommands: [
-            Create.self, List.self, Console.self, Pause.self, Unpause.self, Shutdown.self, Reboot.self, Destroy.self,
-            Info.self, Dmesg.self, DomainIdentifier.self, DomainName.self, Uptime.self, Rename.self, VcpuList.self,
+            Create.self, List.self, Console.self, Pause.self, Unpause.self, Shutdown.self, Reboot.self,
+            Destroy.self,
+            Info.self, Dmesg.self, DomainIdentifier.self, DomainName.self, Uptime.self, Rename.self,
+            VcpuList.self,
             Events.self, Version.self,
         ])
 

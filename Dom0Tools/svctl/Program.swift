@@ -12,7 +12,9 @@ enum Program {
     static var isXl: Bool { name == "xl" }
 
     /// Directory of svd's sockets.
-    static var runDirectory: String { environment(ControlPaths.runDirectoryVariable) ?? ControlPaths.runDirectory }
+    static var runDirectory: String {
+        environment(ControlPaths.runDirectoryVariable) ?? ControlPaths.runDirectory
+    }
 
     static func environment(_ name: String) -> String? {
         // SAFETY: nothing here changes the environment, so the text stays while it is copied.

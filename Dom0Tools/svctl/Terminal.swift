@@ -3,6 +3,7 @@ import ControlAPI
 import Glibc
 
 /// The settings the terminal had before it was made raw. Read by the signal handler.
+// SAFETY: written once, by the only thread, before the handlers are installed.
 nonisolated(unsafe) private var savedSettings: termios?
 
 /// The terminal behind the standard input.
@@ -48,7 +49,9 @@ enum Terminal {
         while true {
             var descriptors = [pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0), keyboard]
             // SAFETY: the pointer covers the array's two elements for the call.
-            let count = unsafe descriptors.withUnsafeMutableBufferPointer { unsafe poll($0.baseAddress, nfds_t($0.count), -1) }
+            let count = unsafe descriptors.withUnsafeMutableBufferPointer {
+                unsafe poll($0.baseAddress, nfds_t($0.count), -1)
+            }
             if count < 0 { continue }
             if descriptors[0].revents != 0 {
                 guard let bytes = try? socket.read(), !bytes.isEmpty else { return false }

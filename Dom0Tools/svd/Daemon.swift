@@ -39,12 +39,14 @@ final class Daemon {
             reactor: reactor, control: control, channels: hub, directory: places.store,
             journal: places.run + "/store.journal", logger: logger)
         let host = try LinuxHost(
-            reactor: reactor, backendProgram: places.backend, backendArguments: ["--store", places.store + "/socket"],
+            reactor: reactor, backendProgram: places.backend,
+            backendArguments: ["--store", places.store + "/socket"],
             logDirectory: places.log)
         let log = places.log
         let supervisor = DomainSupervisor(
             .init(
-                hypervisor: XenHypervisor(control), builder: XenBuilder(DomainBuilder(control: control)), channels: hub,
+                hypervisor: XenHypervisor(control), builder: XenBuilder(DomainBuilder(control: control)),
+                channels: hub,
                 store: store, host: host, records: try FileRecords(stateDirectory: places.state),
                 consoleLog: { ConsoleLogFile(path: "\(log)/console-\($0).log") }),
             reactor: reactor, logger: logger)
@@ -62,7 +64,8 @@ final class Daemon {
             }
             lock = try HostFiles.lock(places.run + "/svd.lock")
         } catch {
-            throw APIError(.stateUnwritable, "its directories cannot be made: \(error.text)", hint: "run svd as root")
+            throw APIError(
+                .stateUnwritable, "its directories cannot be made: \(error.text)", hint: "run svd as root")
         }
         guard let lock else {
             throw APIError(
@@ -77,7 +80,8 @@ final class Daemon {
             return (try XenControl(), try EventChannelDevice())
         } catch {
             throw APIError(
-                .notDomainZero, "there is no access to the hypervisor: \(error)", hint: "run svd as root in domain 0")
+                .notDomainZero, "there is no access to the hypervisor: \(error)",
+                hint: "run svd as root in domain 0")
         }
     }
 

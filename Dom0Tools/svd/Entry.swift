@@ -13,12 +13,14 @@ struct Svd: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "svd",
         abstract: "Run domains: store, consoles, devices, and the interface that svctl uses.",
-        discussion: "svd stays in the foreground. Domains keep running when it ends, and it takes them over when it starts.",
+        discussion:
+            "svd stays in the foreground. Domains keep running when it ends, and it takes them over when it starts.",
         version: ControlRelease.text)
 
     @Option(name: .long, help: "Where svd's sockets are.") var runDir = ControlPaths.runDirectory
     @Option(name: .long, help: "Where the state of domains is kept.") var stateDir = "/var/lib/swiftvisor"
-    @Option(name: .long, help: "Where the logs of consoles and backends go.") var logDir = "/var/log/swiftvisor"
+    @Option(name: .long, help: "Where the logs of consoles and backends go.") var logDir =
+        "/var/log/swiftvisor"
     @Option(name: .long, help: "Where the store's socket is.") var storeDir = "/run/xenstored"
     @Option(name: .long, help: "The backend program; svback beside svd if not given.") var backend: String?
     @Option(name: .long, help: "Messages to write: trace, debug, info, notice, warning, error, critical.")
@@ -49,7 +51,8 @@ struct Svd: ParsableCommand {
             Glibc.exit(1)
         } catch {
             let code = exitCode(for: error)
-            Messages.write(fullMessage(for: error) + "\n", to: code == .success ? STDOUT_FILENO : STDERR_FILENO)
+            Messages.write(
+                fullMessage(for: error) + "\n", to: code == .success ? STDOUT_FILENO : STDERR_FILENO)
             Glibc.exit(code == .success ? 0 : 2)
         }
     }
@@ -60,7 +63,8 @@ struct Svd: ParsableCommand {
         umask(0o077)
         let daemon = try Daemon(
             Daemon.Places(
-                run: runDir, state: stateDir, log: logDir, store: storeDir, backend: backend ?? Self.besideItself("svback"),
+                run: runDir, state: stateDir, log: logDir, store: storeDir,
+                backend: backend ?? Self.besideItself("svback"),
                 logLevel: logLevel))
         try daemon.run()
     }
@@ -76,9 +80,7 @@ struct Svd: ParsableCommand {
 /// Lines on the standard error output.
 enum Messages {
     static func write(_ text: String, to descriptor: Int32 = STDERR_FILENO) {
-        let bytes = Array(text.utf8)
-        // SAFETY: the pointer covers the array's bytes for the call. What cannot be written is lost.
-        unsafe bytes.withUnsafeBytes { _ = unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        HostFiles.write(text, to: descriptor)
     }
 }
 

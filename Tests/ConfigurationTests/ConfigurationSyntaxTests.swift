@@ -95,7 +95,8 @@ import Testing
             try ConfigurationSyntax.parse([0x61, 0x3D, 0x22, 0xFF, 0x22], source: "t")
         }
         #expect(throws: ConfigurationError.self) {
-            try ConfigurationSyntax.parse([UInt8](repeating: 0x20, count: ConfigurationSyntax.maximumByteCount + 1), source: "t")
+            try ConfigurationSyntax.parse(
+                [UInt8](repeating: 0x20, count: ConfigurationSyntax.maximumByteCount + 1), source: "t")
         }
     }
 
@@ -114,7 +115,8 @@ import Testing
     @Test func randomBytesNeverTrap() {
         var generator = Xorshift(state: 0x1234_5678_9ABC_DEF1)
         let pieces: [[UInt8]] = [
-            "name", "=", "'", "\"", "[", "]", ",", ";", "\n", "#", "\\", "x", "7", "0x", "-", " ", "+=", "disk", "vif", "memory",
+            "name", "=", "'", "\"", "[", "]", ",", ";", "\n", "#", "\\", "x", "7", "0x", "-", " ", "+=",
+            "disk", "vif", "memory",
             "phy:", "xvda", "mac=", "target=", "kernel='k'\nname='n'\nmemory=64\n", "vif=['", "disk=['", "']",
         ].map { Array($0.utf8) }
         for _ in 0..<20_000 {

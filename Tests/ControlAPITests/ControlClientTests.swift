@@ -32,7 +32,10 @@ private final class OneShotServer: Sendable {
                 request += more
                 let text = String(decoding: request, as: UTF8.self)
                 guard let head = text.firstRange(of: "\r\n\r\n") else { continue }
-                let length = text.firstRange(of: "Content-Length: ").flatMap { Int(text[$0.upperBound...].prefix { $0.isNumber }) } ?? 0
+                let length =
+                    text.firstRange(of: "Content-Length: ").flatMap {
+                        Int(text[$0.upperBound...].prefix { $0.isNumber })
+                    } ?? 0
                 if text[head.upperBound...].utf8.count >= length { break }
             }
             done(request)
@@ -41,7 +44,9 @@ private final class OneShotServer: Sendable {
     }
 
     init(_ pieces: [String]) throws {
-        directory = FileManager.default.temporaryDirectory.appending(path: "sv-api-\(UInt64.random(in: 0 ... .max))").path
+        directory =
+            FileManager.default.temporaryDirectory.appending(path: "sv-api-\(UInt64.random(in: 0 ... .max))")
+            .path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let path = ControlPaths.apiSocket(in: directory)
         var address = sockaddr_un()
@@ -59,10 +64,14 @@ private final class OneShotServer: Sendable {
         nonisolated(unsafe) var handle = pthread_t()
         nonisolated(unsafe) var box: [UInt8] = []
         let work = Work(listener, pieces.map { Array($0.utf8) }) { unsafe box = $0 }
-        unsafe pthread_create(&handle, nil, { argument in
-            if let argument = unsafe argument { unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run() }
-            return nil
-        }, Unmanaged.passRetained(work).toOpaque())
+        unsafe pthread_create(
+            &handle, nil,
+            { argument in
+                if let argument = unsafe argument {
+                    unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run()
+                }
+                return nil
+            }, Unmanaged.passRetained(work).toOpaque())
         thread = unsafe Thread(handle: handle)
         received = { unsafe box }
     }
@@ -80,7 +89,9 @@ private final class OneShotServer: Sendable {
     private static let ok = "HTTP/1.1 200 OK\r\nSwiftvisor-API: 1\r\n"
 
     @Test func asksAndReadsTheAnswer() throws {
-        let server = try OneShotServer([Self.ok + "Content-Length: 14\r\n\r\n", #"{"name":"web2"}"#.dropLast().description, "}"])
+        let server = try OneShotServer([
+            Self.ok + "Content-Length: 14\r\n\r\n", #"{"name":"web2"}"#.dropLast().description, "}",
+        ])
         // The length is one short: the last byte never arrives, and what came is whole.
         let client = ControlClient(runDirectory: server.directory)
         #expect(throws: APIError.self) { let _: RenameRequest = try client.ask("GET", "/v1/x") }
@@ -94,12 +105,14 @@ private final class OneShotServer: Sendable {
         #expect(answer.name == "web2")
         let request = server.finish()
         #expect(request.hasPrefix("POST /v1/domains/a/rename HTTP/1.1\r\n"))
-        #expect(request.contains("\r\nSwiftvisor-API: 1\r\n") && request.hasSuffix("\r\n\r\n{\"name\":\"b\"}"))
+        #expect(
+            request.contains("\r\nSwiftvisor-API: 1\r\n") && request.hasSuffix("\r\n\r\n{\"name\":\"b\"}"))
     }
 
     @Test func streamsLines() throws {
         let server = try OneShotServer([
-            Self.ok + "Transfer-Encoding: chunked\r\n\r\n", "4\r\none\n\r\n", "3\r\ntwo\r\n", "7\r\n\nthree\n\r\n0\r\n\r\n",
+            Self.ok + "Transfer-Encoding: chunked\r\n\r\n", "4\r\none\n\r\n", "3\r\ntwo\r\n",
+            "7\r\n\nthree\n\r\n0\r\n\r\n",
         ])
         var lines: [String] = []
         try ControlClient(runDirectory: server.directory).lines("GET", "/v1/events") {
@@ -111,8 +124,12 @@ private final class OneShotServer: Sendable {
     }
 
     @Test func passesOnTheErrorOfSvd() throws {
-        let body = String(decoding: JSON.encode(APIError(.domainUnknown, "there is no domain \"x\"", hint: "list")), as: UTF8.self)
-        let server = try OneShotServer(["HTTP/1.1 404 Failed\r\nSwiftvisor-API: 1\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"])
+        let body = String(
+            decoding: JSON.encode(APIError(.domainUnknown, "there is no domain \"x\"", hint: "list")),
+            as: UTF8.self)
+        let server = try OneShotServer([
+            "HTTP/1.1 404 Failed\r\nSwiftvisor-API: 1\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        ])
         do {
             try ControlClient(runDirectory: server.directory).tell("DELETE", "/v1/domains/x")
             Issue.record("no error")
@@ -123,7 +140,8 @@ private final class OneShotServer: Sendable {
     }
 
     @Test(arguments: [
-        ("", "svd-lost"), ("nonsense\r\n", "svd-lost"), ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "svd-lost"),
+        ("", "svd-lost"), ("nonsense\r\n", "svd-lost"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "svd-lost"),
         ("HTTP/1.1 500 X\r\nContent-Length: 3\r\n\r\nabc", "svd-lost"),
         ("HTTP/1.1 200 OK\r\nSwiftvisor-API: 2\r\nContent-Length: 2\r\n\r\n{}", "api-version"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "svd-lost"),

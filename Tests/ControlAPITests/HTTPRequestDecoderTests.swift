@@ -4,7 +4,8 @@ import Testing
 @testable import ControlAPI
 
 @Suite struct HTTPRequestDecoderTests {
-    private static let post = "POST /v1/domains/a%20b/rename?x=1&y=%2F&z HTTP/1.1\r\nHost: svd\r\nContent-Length: 12\r\nX-Y:  v \r\n\r\n{\"name\":\"b\"}"
+    private static let post =
+        "POST /v1/domains/a%20b/rename?x=1&y=%2F&z HTTP/1.1\r\nHost: svd\r\nContent-Length: 12\r\nX-Y:  v \r\n\r\n{\"name\":\"b\"}"
     private static let get = "GET /v1/domains HTTP/1.1\r\nConnection: close\r\n\r\n"
 
     private func requests(_ text: String, size: Int = 1000) throws -> [HTTPRequest] {
@@ -25,7 +26,8 @@ import Testing
         let first = try #require(found.first)
         #expect(first.method == "POST" && first.path == ["v1", "domains", "a b", "rename"])
         #expect(first.query == ["x": "1", "y": "/", "z": ""])
-        #expect(first.headers["x-y"] == "v" && String(decoding: first.body, as: UTF8.self) == "{\"name\":\"b\"}")
+        #expect(
+            first.headers["x-y"] == "v" && String(decoding: first.body, as: UTF8.self) == "{\"name\":\"b\"}")
         #expect(first.keepsAlive && !found[1].keepsAlive && found[1].body.isEmpty && found[2] == first)
     }
 
@@ -53,10 +55,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("hello\r\n\r\n", 400), ("GET v1 HTTP/1.1\r\n\r\n", 400), ("GET /v1 HTTP/2\r\n\r\n", 400), ("get / HTTP/1.1\r\n\r\n", 400),
-        ("GET / HTTP/1.1\r\nnonsense\r\n\r\n", 400), ("GET /%zz HTTP/1.1\r\n\r\n", 400), ("GET /%00 HTTP/1.1\r\n\r\n", 400),
+        ("hello\r\n\r\n", 400), ("GET v1 HTTP/1.1\r\n\r\n", 400), ("GET /v1 HTTP/2\r\n\r\n", 400),
+        ("get / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nnonsense\r\n\r\n", 400), ("GET /%zz HTTP/1.1\r\n\r\n", 400),
+        ("GET /%00 HTTP/1.1\r\n\r\n", 400),
         ("GET /%ff HTTP/1.1\r\n\r\n", 400), ("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 400), ("POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", 413),
+        ("POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", 413),
         ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
     ])
     func refuses(text: String, status: Int) {
@@ -69,7 +74,9 @@ import Testing
     }
 
     @Test func endlessHeadersAreRefused() {
-        #expect(throws: HTTPRequestDecoder.Refusal.self) { try requests(String(repeating: "a", count: 20_000)) }
+        #expect(throws: HTTPRequestDecoder.Refusal.self) {
+            try requests(String(repeating: "a", count: 20_000))
+        }
         #expect(throws: HTTPRequestDecoder.Refusal.self) {
             try requests("GET / HTTP/1.1\r\n" + String(repeating: "a: b\r\n", count: 200) + "\r\n")
         }
@@ -85,7 +92,9 @@ import Testing
         }
         for _ in 0..<5000 {
             var bytes = Array((Self.post + Self.get).utf8)
-            for _ in 0..<(next() % 6) { bytes[Int(next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: next()) }
+            for _ in 0..<(next() % 6) {
+                bytes[Int(next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: next())
+            }
             var decoder = HTTPRequestDecoder()
             decoder.take(bytes)
             do throws(HTTPRequestDecoder.Refusal) {

@@ -12,17 +12,27 @@ import Testing
         var testDescription: String { name }
     }
     static let samples = [
-        Sample(name: "length", text: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello", body: "hello", endsByItself: true),
-        Sample(name: "empty", text: "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", body: "", endsByItself: true),
+        Sample(
+            name: "length", text: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello", body: "hello",
+            endsByItself: true),
+        Sample(
+            name: "empty", text: "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", body: "",
+            endsByItself: true),
         Sample(name: "no content", text: "HTTP/1.1 204\r\n\r\n", body: "", endsByItself: false),
         Sample(
-            name: "chunks", text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA;x=y\r\n, chunked!\r\n0\r\nT: r\r\n\r\n",
+            name: "chunks",
+            text:
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA;x=y\r\n, chunked!\r\n0\r\nT: r\r\n\r\n",
             body: "hello, chunked!", endsByItself: true),
         Sample(name: "until close", text: "HTTP/1.0 200 OK\r\n\r\nhello", body: "hello", endsByItself: false),
-        Sample(name: "bare newlines", text: "HTTP/1.1 200 OK\nContent-Length: 2\n\nok", body: "ok", endsByItself: true),
+        Sample(
+            name: "bare newlines", text: "HTTP/1.1 200 OK\nContent-Length: 2\n\nok", body: "ok",
+            endsByItself: true),
     ]
 
-    @Test(arguments: samples, [1, 2, 3, 7, 1000]) func decodesAtEveryChunkSize(sample: Sample, size: Int) throws {
+    @Test(arguments: samples, [1, 2, 3, 7, 1000]) func decodesAtEveryChunkSize(sample: Sample, size: Int)
+        throws
+    {
         var decoder = HTTPResponseDecoder()
         var body: [UInt8] = []
         var rest = Array(sample.text.utf8)[...]
@@ -48,9 +58,12 @@ import Testing
 
     @Test(arguments: [
         "SSH-2.0-x\r\n", "HTTP/2 200\r\n", "HTTP/1.1 20 OK\r\n", "HTTP/1.1 200 OK\r\nnonsense\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFF\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFF\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab",
     ])
     func refusesWhatIsNotAnAnswer(text: String) {
@@ -80,7 +93,9 @@ import Testing
         let starts = Self.samples.map { Array($0.text.utf8) } + [[]]
         for _ in 0..<5000 {
             var bytes = starts[Int(next() % UInt64(starts.count))]
-            for _ in 0..<(next() % 8) where !bytes.isEmpty { bytes[Int(next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: next()) }
+            for _ in 0..<(next() % 8) where !bytes.isEmpty {
+                bytes[Int(next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: next())
+            }
             var decoder = HTTPResponseDecoder()
             do {
                 try decoder.take(bytes) { _ in }

@@ -20,15 +20,19 @@ import Testing
         try survives(CreateRequest(configuration: configuration, paused: true))
         try survives(CreateUpdate(progress: "loading"))
         try survives(CreateUpdate(domain: info))
-        try survives(CreateUpdate(error: APIError(.kernelNoPVH, "x", details: ["path": "/k"]), console: "panic"))
+        try survives(
+            CreateUpdate(error: APIError(.kernelNoPVH, "x", details: ["path": "/k"]), console: "panic"))
         try survives(ShutdownRequest(wait: 5))
         try survives(
             DomainDetails(
                 domain: info, configuration: configuration,
-                vcpus: [VcpuInfo(id: 0, isOnline: true, isBlocked: false, isRunning: true, cpuTime: 1, cpu: 0)],
+                vcpus: [
+                    VcpuInfo(id: 0, isOnline: true, isBlocked: false, isRunning: true, cpuTime: 1, cpu: 0)
+                ],
                 backendProcess: 77))
         try survives(HostInfo())
-        try survives(DomainEvent(kind: .backendRestarted, domain: 1, name: "a", time: 1, reason: "x", console: nil))
+        try survives(
+            DomainEvent(kind: .backendRestarted, domain: 1, name: "a", time: 1, reason: "x", console: nil))
         try survives(VersionInfo())
     }
 
@@ -40,9 +44,18 @@ import Testing
     @Test(arguments: [
         ("{", "not valid JSON"), ("[]", "wrong type"), ("{}", "configuration is missing"),
         (#"{"configuration":{"name":"a"}}"#, "configuration.kernel is missing"),
-        (#"{"configuration":{"name":"a","kernel":"k","memory":"lots"}}"#, "configuration.memory has the wrong type"),
-        (#"{"configuration":{"name":"a","kernel":"k","memory":64,"disk":[{}]}}"#, "configuration.disk.[0].target is missing"),
-        (#"{"configuration":{"name":"a","kernel":"k","memory":64,"uuid":"z"}}"#, "configuration.uuid: \"z\" is not a UUID"),
+        (
+            #"{"configuration":{"name":"a","kernel":"k","memory":"lots"}}"#,
+            "configuration.memory has the wrong type"
+        ),
+        (
+            #"{"configuration":{"name":"a","kernel":"k","memory":64,"disk":[{}]}}"#,
+            "configuration.disk.[0].target is missing"
+        ),
+        (
+            #"{"configuration":{"name":"a","kernel":"k","memory":64,"uuid":"z"}}"#,
+            "configuration.uuid: \"z\" is not a UUID"
+        ),
         (#"{"configuration":{"name":"a","kernel":"k","memory":64,"on_crash":"explode"}}"#, "on_crash"),
     ])
     func namesTheKeyThatIsWrong(text: String, message: String) {
@@ -66,7 +79,8 @@ import Testing
         let error = APIError(.bridgeMissing, "there is no bridge br0", hint: "create it")
         #expect(
             error.report(program: "svctl", doing: "create \"web1\"")
-                == "svctl: cannot create \"web1\": there is no bridge br0.\n  what to do: create it\n  see Docs/Errors.md#bridge-missing\n")
+                == "svctl: cannot create \"web1\": there is no bridge br0.\n  what to do: create it\n  see Docs/Errors.md#bridge-missing\n"
+        )
     }
 
     @Test func everyErrorHasAStatusOfFailure() {
@@ -93,7 +107,9 @@ import Testing
         var long = domain
         long.name = String(repeating: "n", count: 45)
         #expect(TextTables.list([long]).contains(long.name + "     3 "))
-        #expect(TextTables.list([domain], isVerbose: true).contains(" c0ffee00-1234-4678-9abc-def012345678        -"))
+        #expect(
+            TextTables.list([domain], isVerbose: true).contains(
+                " c0ffee00-1234-4678-9abc-def012345678        -"))
     }
 
     @Test func secondsAreRounded() {
@@ -104,17 +120,21 @@ import Testing
 
     @Test func uptimeInDays() {
         #expect(TextTables.duration(93_784) == "1 day, 02:03:04" && TextTables.duration(59) == "00:00:59")
-        #expect(TextTables.uptime([domain]) == "Name" + String(repeating: " ", count: 30) + "ID      Uptime\n"
-            + "web1" + String(repeating: " ", count: 30) + "3       1 day, 02:03:04\n")
+        #expect(
+            TextTables.uptime([domain]) == "Name" + String(repeating: " ", count: 30) + "ID      Uptime\n"
+                + "web1" + String(repeating: " ", count: 30) + "3       1 day, 02:03:04\n")
     }
 
     @Test func vcpusOnlineAndOffline() {
         let vcpus = [
-            VcpuInfo(id: 0, isOnline: true, isBlocked: false, isRunning: true, cpuTime: 1_000_000_000, cpu: 0),
+            VcpuInfo(
+                id: 0, isOnline: true, isBlocked: false, isRunning: true, cpuTime: 1_000_000_000, cpu: 0),
             VcpuInfo(id: 1, isOnline: false, isBlocked: false, isRunning: false, cpuTime: 0, cpu: 0),
         ]
-        let lines = TextTables.vcpus([DomainDetails(domain: domain, configuration: nil, vcpus: vcpus, backendProcess: nil)])
-            .split(separator: "\n")
+        let lines = TextTables.vcpus([
+            DomainDetails(domain: domain, configuration: nil, vcpus: vcpus, backendProcess: nil)
+        ])
+        .split(separator: "\n")
         #expect(lines.count == 3 && lines[1].contains("    0   r-- ") && lines[2].contains("    -   --p "))
     }
 
@@ -126,13 +146,17 @@ import Testing
         host.xenMinor = 17
         host.xenExtra = ".7"
         let text = TextTables.info(host)
-        for line in ["cpu_mhz                : 2400.005", "total_memory           : 2048", "xen_version            : 4.17.7"] {
+        for line in [
+            "cpu_mhz                : 2400.005", "total_memory           : 2048",
+            "xen_version            : 4.17.7",
+        ] {
             #expect(text.contains(line + "\n"))
         }
     }
 
     @Test func eventsAreOneLineAndTheConsole() {
-        let event = DomainEvent(kind: .crashed, domain: 3, name: "web1", time: 9, reason: "crash", console: "a\nb")
+        let event = DomainEvent(
+            kind: .crashed, domain: 3, name: "web1", time: 9, reason: "crash", console: "a\nb")
         #expect(TextTables.event(event) == "9 crashed web1 (domain 3): crash\n    | a\n    | b\n")
     }
 
@@ -140,7 +164,8 @@ import Testing
         var domain = domain
         domain.name = "a\"b\\c"
         let text = Metrics.text([domain], HostInfo())
-        #expect(text.contains(#"swiftvisor_domain_cpu_seconds_total{domain="3",name="a\"b\\c"} 12.345"# + "\n"))
+        #expect(
+            text.contains(#"swiftvisor_domain_cpu_seconds_total{domain="3",name="a\"b\\c"} 12.345"# + "\n"))
         #expect(text.contains("# TYPE swiftvisor_domains gauge\nswiftvisor_domains 1\n"))
     }
 }
@@ -164,7 +189,9 @@ import Testing
         }
         for section in sections {
             let name = section.prefix { $0 != "\n" }
-            #expect(codes.contains(String(name)), "Docs/Errors.md has an entry for \(name), which nothing reports")
+            #expect(
+                codes.contains(String(name)), "Docs/Errors.md has an entry for \(name), which nothing reports"
+            )
         }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import ControlAPI
 import Configuration
+import ControlAPI
 import FoundationEssentials
 import Reactor
 import Testing
@@ -43,7 +43,9 @@ private final class Watcher: ConsoleClient {
         #expect(ring.push([66][...]) == 1)
     }
 
-    @Test(arguments: [UInt32(2049), 1 << 31, .max]) func indicesThatMakeNoSenseAreNotFollowed(distance: UInt32) {
+    @Test(arguments: [UInt32(2049), 1 << 31, .max]) func indicesThatMakeNoSenseAreNotFollowed(
+        distance: UInt32
+    ) {
         let page = FakePage()
         let ring = ConsoleRing(page.console, owner: page)
         page.console.store(distance, to: .outputProducer)
@@ -121,7 +123,9 @@ private final class Watcher: ConsoleClient {
 /// With real files and sockets in a directory of its own.
 @Suite struct HostTests {
     private func withDirectory(_ body: (String) throws -> Void) throws {
-        let path = FileManager.default.temporaryDirectory.appending(path: "sv-\(UInt64.random(in: 0 ... .max))").path
+        let path = FileManager.default.temporaryDirectory.appending(
+            path: "sv-\(UInt64.random(in: 0 ... .max))"
+        ).path
         try System.makeDirectory(path)
         defer { try? FileManager.default.removeItem(atPath: path) }
         try body(path)
@@ -161,11 +165,14 @@ private final class Watcher: ConsoleClient {
             let reactor = try Reactor()
             let host = try LinuxHost(reactor: reactor, backendProgram: "/bin/false", logDirectory: directory)
             try System.replaceFile(directory + "/a", with: [1, 2, 3])
-            try FileManager.default.createSymbolicLink(atPath: directory + "/b", withDestinationPath: directory + "/a")
+            try FileManager.default.createSymbolicLink(
+                atPath: directory + "/b", withDestinationPath: directory + "/a")
             let file = try host.inspect(directory + "/a", forWriting: true)
             #expect(file.size == 3)
             #expect(try host.inspect(directory + "/b", forWriting: false) == file)
-            #expect(throws: HostFailure("No such file or directory")) { try host.inspect(directory + "/c", forWriting: false) }
+            #expect(throws: HostFailure("No such file or directory")) {
+                try host.inspect(directory + "/c", forWriting: false)
+            }
             #expect(throws: HostFailure.self) { try host.inspect(directory, forWriting: false) }
             #expect(throws: HostFailure.self) { try host.inspect("/dev/null", forWriting: false) }
             #expect(host.interfaceExists("lo") && !host.isBridge("lo"))
@@ -176,7 +183,8 @@ private final class Watcher: ConsoleClient {
         try withDirectory { directory in
             let reactor = try Reactor()
             let host = try LinuxHost(
-                reactor: reactor, backendProgram: "/bin/sh", backendArguments: ["-c", "echo hello; exit 3", "sh"],
+                reactor: reactor, backendProgram: "/bin/sh",
+                backendArguments: ["-c", "echo hello; exit 3", "sh"],
                 logDirectory: directory)
             var ended: String?
             let short = try host.startBackend(for: DomainID(rawValue: 5), name: "a") { ended = $0 }
@@ -186,10 +194,13 @@ private final class Watcher: ConsoleClient {
             #expect(said == Array("hello\n".utf8))
 
             let other = try LinuxHost(
-                reactor: reactor, backendProgram: "/bin/sh", backendArguments: ["-c", "while :; do sleep 1; done", "sh"],
+                reactor: reactor, backendProgram: "/bin/sh",
+                backendArguments: ["-c", "while :; do sleep 1; done", "sh"],
                 logDirectory: directory)
             var wasStopped = false
-            let long = try other.startBackend(for: DomainID(rawValue: 6), name: "b") { _ in Issue.record("asked to end") }
+            let long = try other.startBackend(for: DomainID(rawValue: 6), name: "b") { _ in
+                Issue.record("asked to end")
+            }
             #expect(other.adoptBackend(long.number, for: DomainID(rawValue: 7), onExit: { _ in }) == nil)
             long.stop { wasStopped = true }
             for _ in 0..<700 where !wasStopped { reactor.turn(limit: 10) }
@@ -208,7 +219,8 @@ private final class Watcher: ConsoleClient {
             let page = try #require(machine.hypervisor.pages[DomainID(rawValue: 1)])
             page.print("login: ")
             let path = directory + "/console.sock"
-            let server = try ConsoleServer(reactor: machine.reactor, supervisor: machine.supervisor, path: path)
+            let server = try ConsoleServer(
+                reactor: machine.reactor, supervisor: machine.supervisor, path: path)
 
             let socket = try UnixSocket(connectingTo: path)
             try socket.write(ConsoleProtocol.request(for: "web1") + Array("root\n".utf8))

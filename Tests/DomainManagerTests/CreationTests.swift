@@ -25,12 +25,20 @@ import XenABI
         let nodes = machine.store.nodes
         #expect(nodes["/local/domain/1/name"] == "web1" && nodes["/local/domain/1/domid"] == "1")
         #expect(nodes["/local/domain/1/vm"] == "/vm/\(info.uuid)" && nodes["/vm/\(info.uuid)/name"] == "web1")
-        #expect(nodes["/local/domain/1/cpu/0/availability"] == "online" && nodes["/local/domain/1/cpu/1/availability"] == "offline")
+        #expect(
+            nodes["/local/domain/1/cpu/0/availability"] == "online"
+                && nodes["/local/domain/1/cpu/1/availability"] == "offline")
         #expect(nodes["/local/domain/1/memory/target"] == "131072")
-        #expect(nodes["/local/domain/1/store/ring-ref"] == "1044476" && nodes["/local/domain/1/store/port"] == "1")
-        #expect(nodes["/local/domain/1/console/port"] == "2" && nodes["/local/domain/1/console/type"] == "xenconsoled")
+        #expect(
+            nodes["/local/domain/1/store/ring-ref"] == "1044476" && nodes["/local/domain/1/store/port"] == "1"
+        )
+        #expect(
+            nodes["/local/domain/1/console/port"] == "2"
+                && nodes["/local/domain/1/console/type"] == "xenconsoled")
         #expect(nodes["/local/domain/1/device/vbd/51712/backend"] == "/local/domain/0/backend/vbd/1/51712")
-        #expect(nodes["/local/domain/0/backend/vbd/1/51712/params"] == "/a.img" && nodes["/local/domain/0/backend/vbd/1/51712/mode"] == "w")
+        #expect(
+            nodes["/local/domain/0/backend/vbd/1/51712/params"] == "/a.img"
+                && nodes["/local/domain/0/backend/vbd/1/51712/mode"] == "w")
         #expect(nodes["/local/domain/0/backend/vif/1/0/bridge"] == "br0")
         let mac = try #require(nodes["/local/domain/1/device/vif/0/mac"])
         #expect(mac.hasPrefix("00:16:3e:") && mac.utf8.count == 17)
@@ -64,7 +72,9 @@ import XenABI
     }
 
     @Test func refusesWhatCannotWorkBeforeMakingAnything() throws {
-        func refused(_ code: ErrorCode, _ words: String, _ change: (inout DomainConfiguration, Machine) -> Void) throws {
+        func refused(
+            _ code: ErrorCode, _ words: String, _ change: (inout DomainConfiguration, Machine) -> Void
+        ) throws {
             let machine = try Machine()
             var configuration = full()
             change(&configuration, machine)
@@ -74,20 +84,32 @@ import XenABI
             #expect(error.hint?.isEmpty == false)
             #expect(machine.isClean && machine.hypervisor.nextID == 1)
         }
-        try refused(.kernelUnreadable, "/nowhere cannot be read: No such file") { configuration, _ in configuration.kernel = "/nowhere" }
-        try refused(.ramdiskUnreadable, "/nowhere cannot be read") { configuration, _ in configuration.ramdisk = "/nowhere" }
-        try refused(.diskUnreadable, "/nowhere cannot be opened for reading and writing") { configuration, _ in
+        try refused(.kernelUnreadable, "/nowhere cannot be read: No such file") { configuration, _ in
+            configuration.kernel = "/nowhere"
+        }
+        try refused(.ramdiskUnreadable, "/nowhere cannot be read") { configuration, _ in
+            configuration.ramdisk = "/nowhere"
+        }
+        try refused(.diskUnreadable, "/nowhere cannot be opened for reading and writing") {
+            configuration, _ in
             configuration.disks = [DiskConfiguration(target: "/nowhere", vdev: "xvda")]
         }
         try refused(.diskUnreadable, "/empty.img is empty") { configuration, _ in
             configuration.disks = [DiskConfiguration(target: "/empty.img", vdev: "xvda")]
         }
         try refused(.diskInUse, "disk xvda of the same domain") { configuration, _ in
-            configuration.disks.append(DiskConfiguration(target: "/alias.img", vdev: "xvdb", isReadOnly: true))
+            configuration.disks.append(
+                DiskConfiguration(target: "/alias.img", vdev: "xvdb", isReadOnly: true))
         }
-        try refused(.bridgeMissing, "there is no bridge br7") { configuration, _ in configuration.vifs[0].bridge = "br7" }
-        try refused(.bridgeMissing, "eth0 is not a bridge") { configuration, _ in configuration.vifs[0].bridge = "eth0" }
-        try refused(.memoryShort, "129 MiB are needed, 100 MiB are free") { _, machine in machine.hypervisor.free = 100 << 20 }
+        try refused(.bridgeMissing, "there is no bridge br7") { configuration, _ in
+            configuration.vifs[0].bridge = "br7"
+        }
+        try refused(.bridgeMissing, "eth0 is not a bridge") { configuration, _ in
+            configuration.vifs[0].bridge = "eth0"
+        }
+        try refused(.memoryShort, "129 MiB are needed, 100 MiB are free") { _, machine in
+            machine.hypervisor.free = 100 << 20
+        }
     }
 
     @Test func refusesAnInvalidConfiguration() throws {
@@ -112,7 +134,9 @@ import XenABI
     @Test func aDiskIsSharedOnlyForReading() throws {
         let machine = try Machine()
         try machine.create(Machine.configuration("a", disks: [Self.disk]))
-        let error = machine.refusal(Machine.configuration("b", disks: [DiskConfiguration(target: "/alias.img", vdev: "xvda", isReadOnly: true)]))
+        let error = machine.refusal(
+            Machine.configuration(
+                "b", disks: [DiskConfiguration(target: "/alias.img", vdev: "xvda", isReadOnly: true)]))
         #expect(error?.code == "disk-in-use" && error?.message.contains("a, domain 1, as xvda") == true)
         try machine.destroy("a")
         let readOnly = DiskConfiguration(target: "/a.img", vdev: "xvda", isReadOnly: true)
@@ -121,7 +145,10 @@ import XenABI
         #expect(machine.refusal(Machine.configuration("c", disks: [Self.disk]))?.code == "disk-in-use")
     }
 
-    @Test(arguments: ["build", "skeleton", "introduce", "console", "backend", "device", "timeout", "exit", "unpause", "records"])
+    @Test(arguments: [
+        "build", "skeleton", "introduce", "console", "backend", "device", "timeout", "exit", "unpause",
+        "records",
+    ])
     func whateverFailsNothingIsLeft(step: String) throws {
         let machine = try Machine()
         var expected = ErrorCode.store
@@ -139,14 +166,17 @@ import XenABI
             expected = .backendFailed
         case "device":
             machine.host.attach = { _ in
-                try? machine.store.write("/local/domain/0/backend/vbd/1/51712/hotplug-error", "Permission denied")
+                try? machine.store.write(
+                    "/local/domain/0/backend/vbd/1/51712/hotplug-error", "Permission denied")
             }
             expected = .deviceFailed
         case "timeout":
             machine.host.attach = nil
             expected = .deviceTimeout
         case "exit":
-            machine.host.attach = { _ in machine.reactor.after(milliseconds: 1) { machine.host.backends[0].exit("signal 11") } }
+            machine.host.attach = { _ in
+                machine.reactor.after(milliseconds: 1) { machine.host.backends[0].exit("signal 11") }
+            }
             expected = .backendFailed
         case "unpause":
             machine.hypervisor.failing = ["unpause"]
@@ -175,6 +205,8 @@ import XenABI
             try? machine.store.write("/local/domain/0/backend/vif/1/0/hotplug-error", "no tap device")
         }
         let error = machine.refusal(full())
-        #expect(error?.message.contains("network card 0") == true && error?.message.contains("no tap device") == true)
+        #expect(
+            error?.message.contains("network card 0") == true
+                && error?.message.contains("no tap device") == true)
     }
 }

@@ -38,7 +38,9 @@ import XenABI
 }
 
 final class FakeHypervisor: HypervisorAccess {
-    var guests: [DomainID: DomainStatus] = [.zero: DomainStatus(id: .zero, handle: [UInt8](repeating: 0, count: 16))]
+    var guests: [DomainID: DomainStatus] = [
+        .zero: DomainStatus(id: .zero, handle: [UInt8](repeating: 0, count: 16))
+    ]
     var pages: [DomainID: FakePage] = [:]
     var free: UInt64 = 4 << 30
     var failing: Set<String> = []
@@ -57,7 +59,9 @@ final class FakeHypervisor: HypervisorAccess {
         pages[id] = FakePage()
         return id
     }
-    func domains() throws(APIError) -> [DomainStatus] { guests.values.sorted { $0.id.rawValue < $1.id.rawValue } }
+    func domains() throws(APIError) -> [DomainStatus] {
+        guests.values.sorted { $0.id.rawValue < $1.id.rawValue }
+    }
     func status(of domain: DomainID) throws(APIError) -> DomainStatus? { guests[domain] }
     func vcpu(_ number: UInt32, of domain: DomainID) throws(APIError) -> VcpuInfo {
         VcpuInfo(id: Int(number), isOnline: true, isBlocked: false, isRunning: true, cpuTime: 1, cpu: 0)
@@ -71,7 +75,9 @@ final class FakeHypervisor: HypervisorAccess {
         try check("destroy")
         guests[domain] = nil
     }
-    func setHandle(_ handle: [UInt8], of domain: DomainID) throws(APIError) { guests[domain]?.handle = handle }
+    func setHandle(_ handle: [UInt8], of domain: DomainID) throws(APIError) {
+        guests[domain]?.handle = handle
+    }
     func freeMemory() throws(APIError) -> UInt64 { free }
     func hostInfo() throws(APIError) -> HostInfo { HostInfo() }
     func log(clear: Bool) throws(APIError) -> [UInt8] { Array("(XEN) hello\n".utf8) }
@@ -102,7 +108,9 @@ final class FakeChannels: EventChannels {
     var bound: [EventPort: String] = [:]
     var notified: [EventPort] = []
     var next: UInt32 = 10
-    func bind(_ port: EventPort, of domain: DomainID, _ handler: @escaping () -> Void) throws(APIError) -> EventPort {
+    func bind(_ port: EventPort, of domain: DomainID, _ handler: @escaping () -> Void) throws(APIError)
+        -> EventPort
+    {
         next += 1
         let local = EventPort(rawValue: next)
         handlers[local] = handler
@@ -132,15 +140,21 @@ final class FakeStore: StoreAccess {
 
     func read(_ path: String) -> String? { nodes[path] }
     func children(_ path: String) -> [String] {
-        Set(nodes.keys.filter { $0.hasPrefix(path + "/") }.compactMap { $0.dropFirst(path.count + 1).split(separator: "/").first.map(String.init) })
-            .sorted()
+        Set(
+            nodes.keys.filter { $0.hasPrefix(path + "/") }.compactMap {
+                $0.dropFirst(path.count + 1).split(separator: "/").first.map(String.init)
+            }
+        )
+        .sorted()
     }
     func write(_ path: String, _ value: String) throws(APIError) {
         if failing.contains(where: path.hasSuffix) { throw APIError(.store, "\(path) cannot be written") }
         nodes[path] = value
         fire(path)
     }
-    func setPermissions(_ path: String, _ permissions: [String]) throws(APIError) { self.permissions[path] = permissions }
+    func setPermissions(_ path: String, _ permissions: [String]) throws(APIError) {
+        self.permissions[path] = permissions
+    }
     func remove(_ path: String) {
         for key in Array(nodes.keys) where key == path || key.hasPrefix(path + "/") {
             nodes[key] = nil
@@ -149,7 +163,9 @@ final class FakeStore: StoreAccess {
         fire(path)
     }
     private func fire(_ path: String) {
-        for watch in Array(watches.values) where path == watch.path || path.hasPrefix(watch.path + "/") { watch.handler(path) }
+        for watch in Array(watches.values) where path == watch.path || path.hasPrefix(watch.path + "/") {
+            watch.handler(path)
+        }
     }
     func watch(_ path: String, _ handler: @escaping (String) -> Void) -> StoreWatch {
         lastWatch += 1
@@ -220,7 +236,9 @@ final class FakeHost: HostAccess {
         attach?(domain)
         return backend
     }
-    func adoptBackend(_ number: Int, for domain: DomainID, onExit: @escaping (String) -> Void) -> BackendProcess? {
+    func adoptBackend(_ number: Int, for domain: DomainID, onExit: @escaping (String) -> Void)
+        -> BackendProcess?
+    {
         guard adoptable.contains(number) else { return nil }
         let backend = FakeBackend(number: number, onExit: onExit)
         backends.append(backend)
@@ -278,7 +296,8 @@ final class Machine {
         limits.backendRestarts = 2
         return DomainSupervisor(
             .init(
-                hypervisor: hypervisor, builder: builder, channels: channels, store: store, host: host, records: records,
+                hypervisor: hypervisor, builder: builder, channels: channels, store: store, host: host,
+                records: records,
                 consoleLog: { _ in log }), reactor: reactor, limits: limits)
     }
     private func watch() { _ = supervisor.observe { [unowned self] in events.append($0) } }
@@ -300,7 +319,8 @@ final class Machine {
         }
     }
 
-    static func configuration(_ name: String = "web1", disks: [DiskConfiguration] = []) -> DomainConfiguration {
+    static func configuration(_ name: String = "web1", disks: [DiskConfiguration] = []) -> DomainConfiguration
+    {
         var configuration = DomainConfiguration(name: name, kernel: "/k", memory: 128)
         configuration.disks = disks
         return configuration
@@ -340,7 +360,8 @@ final class Machine {
     }
     /// True if nothing is left of any domain.
     var isClean: Bool {
-        hypervisor.guests.count == 1 && store.nodes.isEmpty && store.introduced.isEmpty && store.watches.isEmpty
+        hypervisor.guests.count == 1 && store.nodes.isEmpty && store.introduced.isEmpty
+            && store.watches.isEmpty
             && channels.bound.isEmpty && records.records.isEmpty && host.backends.allSatisfy { !$0.isRunning }
     }
 }

@@ -16,9 +16,13 @@ import XenABI
         let directory: String
         init() throws {
             machine = try Machine()
-            directory = FileManager.default.temporaryDirectory.appending(path: "sv-if-\(UInt64.random(in: 0 ... .max))").path
+            directory =
+                FileManager.default.temporaryDirectory.appending(
+                    path: "sv-if-\(UInt64.random(in: 0 ... .max))"
+                ).path
             try System.makeDirectory(directory)
-            let interface = ControlInterface(reactor: machine.reactor, supervisor: machine.supervisor, crashWatch: 20)
+            let interface = ControlInterface(
+                reactor: machine.reactor, supervisor: machine.supervisor, crashWatch: 20)
             server = try HTTPServer(reactor: machine.reactor, path: ControlPaths.apiSocket(in: directory)) {
                 interface.handle($0, $1)
             }
@@ -27,15 +31,20 @@ import XenABI
             server.close()
             try? FileManager.default.removeItem(atPath: directory)
         }
-        func connect() throws -> UnixSocket { try UnixSocket(connectingTo: ControlPaths.apiSocket(in: directory)) }
+        func connect() throws -> UnixSocket {
+            try UnixSocket(connectingTo: ControlPaths.apiSocket(in: directory))
+        }
 
         /// Sends a request, lets the service work until the answer is whole, and returns status and body.
         func ask(
-            _ method: String, _ path: String, _ body: String = "", headers: String = "", while meanwhile: () -> Void = {}
+            _ method: String, _ path: String, _ body: String = "", headers: String = "",
+            while meanwhile: () -> Void = {}
         ) throws -> (status: Int, body: String) {
             let socket = try connect()
             try socket.write(
-                Array("\(method) \(path) HTTP/1.1\r\nConnection: close\r\n\(headers)Content-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8))
+                Array(
+                    "\(method) \(path) HTTP/1.1\r\nConnection: close\r\n\(headers)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                        .utf8))
             for _ in 0..<5 { machine.reactor.turn(limit: 1) }
             meanwhile()
             // The service closes the connection at the end: nothing here waits for what does not come.
@@ -62,12 +71,17 @@ import XenABI
         let service = try Service()
         let created = try service.ask("POST", "/v1/domains", Self.web1)
         let updates = try service.updates(created.body)
-        #expect(created.status == 200 && updates.first?.progress != nil && updates.last?.domain?.name == "web1")
-        let list = try JSON.decode([ControlAPI.DomainInfo].self, from: Array(try service.ask("GET", "/v1/domains").body.utf8))
+        #expect(
+            created.status == 200 && updates.first?.progress != nil && updates.last?.domain?.name == "web1")
+        let list = try JSON.decode(
+            [ControlAPI.DomainInfo].self, from: Array(try service.ask("GET", "/v1/domains").body.utf8))
         #expect(list.map(\.name) == ["Domain-0", "web1"])
-        let details = try JSON.decode(DomainDetails.self, from: Array(try service.ask("GET", "/v1/domains/web1").body.utf8))
+        let details = try JSON.decode(
+            DomainDetails.self, from: Array(try service.ask("GET", "/v1/domains/web1").body.utf8))
         #expect(details.configuration?.kernel == "/k" && details.vcpus.count == 1)
-        for action in ["pause", "unpause"] { #expect(try service.ask("POST", "/v1/domains/1/\(action)").status == 200) }
+        for action in ["pause", "unpause"] {
+            #expect(try service.ask("POST", "/v1/domains/1/\(action)").status == 200)
+        }
         #expect(try service.ask("POST", "/v1/domains/1/rename", #"{"name":"web2"}"#).status == 200)
         #expect(try service.ask("DELETE", "/v1/domains/web2").status == 200)
         #expect(service.machine.isClean)
@@ -93,15 +107,21 @@ import XenABI
     @Test func shutdownWaitsForTheDomain() throws {
         let service = try Service()
         _ = try service.ask("POST", "/v1/domains", Self.web1)
-        let answer = try service.ask("POST", "/v1/domains/web1/shutdown", #"{"wait":10}"#) { service.machine.stop(1, .poweroff) }
+        let answer = try service.ask("POST", "/v1/domains/web1/shutdown", #"{"wait":10}"#) {
+            service.machine.stop(1, .poweroff)
+        }
         #expect(answer.status == 200 && service.machine.isClean)
     }
 
     @Test(arguments: [
-        ("GET", "/v1/domains/x", "", 404, "domain-unknown"), ("DELETE", "/v1/domains/0", "", 409, "domain-zero"),
-        ("POST", "/v1/domains", "{", 400, "bad-request"), ("POST", "/v1/domains/0/rename", "{}", 400, "bad-request"),
-        ("POST", "/v1/domains/0/shutdown", #"{"wait":-1}"#, 400, "bad-request"), ("GET", "/v1/nothing", "", 400, "bad-request"),
-        ("GET", "/", "", 400, "bad-request"), ("PUT", "/v1/domains", "", 400, "bad-request"), ("GET", "/v1/domains/a/b/c", "", 400, "bad-request"),
+        ("GET", "/v1/domains/x", "", 404, "domain-unknown"),
+        ("DELETE", "/v1/domains/0", "", 409, "domain-zero"),
+        ("POST", "/v1/domains", "{", 400, "bad-request"),
+        ("POST", "/v1/domains/0/rename", "{}", 400, "bad-request"),
+        ("POST", "/v1/domains/0/shutdown", #"{"wait":-1}"#, 400, "bad-request"),
+        ("GET", "/v1/nothing", "", 400, "bad-request"),
+        ("GET", "/", "", 400, "bad-request"), ("PUT", "/v1/domains", "", 400, "bad-request"),
+        ("GET", "/v1/domains/a/b/c", "", 400, "bad-request"),
         ("POST", "/v1/domains/0/explode", "", 400, "bad-request"),
     ])
     func refuses(method: String, path: String, body: String, status: Int, code: String) throws {
@@ -119,7 +139,9 @@ import XenABI
 
     @Test func tellsOfMachineLogAndMetrics() throws {
         let service = try Service()
-        #expect(try JSON.decode(HostInfo.self, from: Array(try service.ask("GET", "/v1/host").body.utf8)).host == "dom0")
+        #expect(
+            try JSON.decode(HostInfo.self, from: Array(try service.ask("GET", "/v1/host").body.utf8)).host
+                == "dom0")
         #expect(try service.ask("GET", "/v1/dmesg?clear=1").body.contains("(XEN) hello"))
         #expect(try service.ask("GET", "/v1/version").body.contains("\"api\":1"))
         #expect(try service.ask("GET", "/metrics").body.contains("swiftvisor_domains 1\n"))
@@ -132,7 +154,9 @@ import XenABI
         for _ in 0..<5 { service.machine.reactor.turn(limit: 1) }
         try service.machine.create(Machine.configuration())
         var text = ""
-        while !text.contains("\"kind\":\"created\"") { text += String(decoding: try socket.read(), as: UTF8.self) }
+        while !text.contains("\"kind\":\"created\"") {
+            text += String(decoding: try socket.read(), as: UTF8.self)
+        }
         #expect(text.contains("text/event-stream") && text.contains("data: {\"domain\":1"))
     }
 
@@ -158,7 +182,10 @@ import XenABI
         let service = try Service()
         do {
             let socket = try service.connect()
-            try socket.write(Array("POST /v1/domains HTTP/1.1\r\nContent-Length: \(Self.web1.utf8.count)\r\n\r\n\(Self.web1)".utf8))
+            try socket.write(
+                Array(
+                    "POST /v1/domains HTTP/1.1\r\nContent-Length: \(Self.web1.utf8.count)\r\n\r\n\(Self.web1)"
+                        .utf8))
             for _ in 0..<3 { service.machine.reactor.turn(limit: 1) }
         }
         for _ in 0..<60 { service.machine.reactor.turn(limit: 1) }

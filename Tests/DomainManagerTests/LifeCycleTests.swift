@@ -204,7 +204,8 @@ import XenABI
         var created: ControlAPI.DomainInfo?
         machine.supervisor.create(
             Machine.configuration(disks: [DiskConfiguration(target: "/a.img", vdev: "xvda")]), paused: false,
-            progress: { _ in }) { created = try? $0.get() }
+            progress: { _ in }
+        ) { created = try? $0.get() }
         for _ in 0..<5 { machine.reactor.turn(limit: 1) }
         #expect(created == nil && machine.host.backends.count == 1)
         ends.forEach { $0() }
@@ -224,8 +225,13 @@ import XenABI
         #expect(machine.host.backends.count == 2, "the running backend is taken over, none is started")
         machine.hypervisor.pages[DomainID(rawValue: 1)]?.print("still here\n")
         machine.channels.raise("1:2")
-        #expect(String(decoding: try machine.supervisor.console("web1").history.contents, as: UTF8.self) == "still here\n")
-        #expect(machine.refusal(Machine.configuration("b", disks: [DiskConfiguration(target: "/a.img", vdev: "xvda")]))?.code == "disk-in-use")
+        #expect(
+            String(decoding: try machine.supervisor.console("web1").history.contents, as: UTF8.self)
+                == "still here\n")
+        #expect(
+            machine.refusal(
+                Machine.configuration("b", disks: [DiskConfiguration(target: "/a.img", vdev: "xvda")]))?.code
+                == "disk-in-use")
         machine.stop(1, .reboot)
         machine.run { machine.events.contains { $0.kind == .created } }
         #expect(try machine.supervisor.find("web1").rawValue == 2)

@@ -24,8 +24,7 @@ public final class ConsoleLogFile: ConsoleLog {
 
     public func append(_ bytes: [UInt8]) {
         if size + bytes.count > Self.limit {
-            // SAFETY: both texts live for the call.
-            _ = unsafe rename(path, path + ".1")
+            try? System.move(path, to: path + ".1")
             reopen()
         }
         guard descriptor >= 0 else { return }

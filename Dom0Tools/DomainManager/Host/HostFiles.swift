@@ -9,6 +9,11 @@ public enum HostFiles {
     /// Removes a file if it is there.
     public static func remove(_ path: String) { System.remove(path) }
 
+    /// Writes a text to a descriptor such as the standard error output. What cannot be written is lost.
+    public static func write(_ text: String, to descriptor: Int32) {
+        try? System.writeAll(Array(text.utf8), to: descriptor)
+    }
+
     /// Takes the lock of a file, for as long as the descriptor stays open; nil if another process has it.
     public static func lock(_ path: String) throws(HostFailure) -> Int32? {
         let descriptor = try System.open(path, O_RDWR | O_CREAT)

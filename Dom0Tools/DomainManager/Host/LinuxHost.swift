@@ -34,7 +34,8 @@ public final class LinuxHost: HostAccess {
         let status = try System.status(descriptor)
         switch status.st_mode & S_IFMT {
         case S_IFREG:
-            return HostFile(identity: "file \(status.st_dev) \(status.st_ino)", size: UInt64(clamping: status.st_size))
+            return HostFile(
+                identity: "file \(status.st_dev) \(status.st_ino)", size: UInt64(clamping: status.st_size))
         case S_IFBLK:
             if forWriting {
                 let exclusive = try System.open(path, O_RDWR | O_EXCL | O_NONBLOCK)
@@ -113,7 +114,8 @@ public final class LinuxHost: HostAccess {
         for domain: DomainID, name: String, onExit: @escaping (String) -> Void
     ) throws(HostFailure) -> BackendProcess {
         let process = try System.start(
-            [backendProgram] + backendArguments + ["\(domain.rawValue)"], output: "\(logDirectory)/svback-\(name).log")
+            [backendProgram] + backendArguments + ["\(domain.rawValue)"],
+            output: "\(logDirectory)/svback-\(name).log")
         return try Child(process, reactor: reactor, onExit: onExit)
     }
 

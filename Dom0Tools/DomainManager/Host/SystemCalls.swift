@@ -64,7 +64,8 @@ enum System {
         while true {
             // SAFETY: the pointer covers the slice's bytes for the call.
             let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe send(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+                unsafe send(
+                    descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
             if count >= 0 { return count }
             if errno == EINTR { continue }
@@ -92,8 +93,13 @@ enum System {
             throw error
         }
         _ = close(descriptor)
+        try move(temporary, to: path)
+    }
+
+    /// Gives a file another name, in place of what has it.
+    static func move(_ path: String, to other: String) throws(HostFailure) {
         // SAFETY: both texts live for the call.
-        guard unsafe rename(temporary, path) == 0 else { throw lastError() }
+        guard unsafe rename(path, other) == 0 else { throw lastError() }
     }
 
     static func remove(_ path: String) {
@@ -156,7 +162,9 @@ enum System {
     /// A listening, non-blocking unix socket. An old one at the same path is replaced.
     static func listen(at path: String, mode: mode_t = 0o600) throws(HostFailure) -> Int32 {
         var address = sockaddr_un()
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { throw failure(ENAMETOOLONG) }
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw failure(ENAMETOOLONG)
+        }
         address.sun_family = sa_family_t(AF_UNIX)
         // SAFETY: the buffer is the whole array, and the path with its zero is shorter, as just checked.
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { bytes in
@@ -198,6 +206,8 @@ enum System {
 
     /// Starts a program with an empty signal mask, its output and errors appended to a file.
     static func start(_ arguments: [String], output: String) throws(HostFailure) -> pid_t {
+        // SAFETY: all structures here are live locals, initialised before use and destroyed after; the argument list ends with
+        // nil and lives until it is freed above.
         var actions = unsafe posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         var mask = sigset_t()
@@ -205,13 +215,12 @@ enum System {
         unsafe pointers.append(nil)
         defer { unsafe pointers.forEach { unsafe free($0) } }
         var process: pid_t = 0
-        // SAFETY: all structures here are live locals, initialised before use and destroyed after; the argument list ends with
-        // nil and lives until it is freed above.
         unsafe posix_spawn_file_actions_init(&actions)
         unsafe posix_spawnattr_init(&attributes)
         unsafe sigemptyset(&mask)
         unsafe posix_spawnattr_setsigmask(&attributes, &mask)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETPGROUP))
+        unsafe posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETPGROUP))
         unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)

@@ -83,7 +83,8 @@ public final class ControlInterface {
             if let wait = options.wait, !(0...86400).contains(wait) {
                 throw APIError(.badRequest, "wait = \(wait) is out of range", hint: "use 0 to 86400 seconds")
             }
-            return supervisor.stop(reference, reboot: action == "reboot", wait: options.wait, completion: done)
+            return supervisor.stop(
+                reference, reboot: action == "reboot", wait: options.wait, completion: done)
         case ("POST", "rename"):
             let options: RenameRequest = try body(request)
             try supervisor.rename(reference, to: options.name)
@@ -99,7 +100,9 @@ public final class ControlInterface {
         exchange.begin(type: "application/x-ndjson")
         let send = { (update: CreateUpdate) in exchange.send(JSON.encode(update) + [UInt8(ascii: "\n")]) }
         let isPaused = request.paused ?? false
-        supervisor.create(request.configuration, paused: isPaused, progress: { send(CreateUpdate(progress: $0)) }) {
+        supervisor.create(
+            request.configuration, paused: isPaused, progress: { send(CreateUpdate(progress: $0)) }
+        ) {
             [self] result in
             switch result {
             case .failure(let error):

@@ -162,7 +162,8 @@ public final class HTTPServer {
                 let exchange = HTTPExchange(self)
                 self.exchange = exchange
                 exchange.respond(
-                    JSON.encode(APIError(.badRequest, error.what, hint: "see Docs/ControlAPI.md")), status: error.status)
+                    JSON.encode(APIError(.badRequest, error.what, hint: "see Docs/ControlAPI.md")),
+                    status: error.status)
             }
         }
 

@@ -39,7 +39,8 @@ public final class EventHub: EventChannels {
         do throws(XenCallError) {
             let local = try device.bind(to: port, of: domain)
             handlers[local] = handler
-            logger.debug("port \(local.rawValue) is bound to port \(port.rawValue) of domain \(domain.rawValue)")
+            logger.debug(
+                "port \(local.rawValue) is bound to port \(port.rawValue) of domain \(domain.rawValue)")
             return local
         } catch {
             throw APIError(hypervisor: error)

@@ -24,7 +24,8 @@ public final class StoreHost: StoreAccess {
     ///   - directory: of the socket, `/run/xenstored`.
     ///   - journal: the file the store's state is kept in. It must not outlive the machine's boot.
     public init(
-        reactor: Reactor, control: XenControl, channels: any EventChannels, directory: String, journal: String,
+        reactor: Reactor, control: XenControl, channels: any EventChannels, directory: String,
+        journal: String,
         logger: Logger
     ) throws(APIError) {
         self.control = control
@@ -69,17 +70,22 @@ public final class StoreHost: StoreAccess {
             // The kernel's port has a peer already.
             throw APIError(
                 .xenstoredRunning, "another store daemon serves this machine: \(error.message)",
-                hint: "stop xenstored or oxenstored, and restart the machine: the kernel accepts one store a boot")
+                hint:
+                    "stop xenstored or oxenstored, and restart the machine: the kernel accepts one store a boot"
+            )
         }
     }
 
-    private func serve(_ domain: DomainID, frame: UInt64, port: EventPort, page: MappedPages) throws(APIError) {
+    private func serve(_ domain: DomainID, frame: UInt64, port: EventPort, page: MappedPages) throws(APIError)
+    {
         if let old = ports.removeValue(forKey: domain) { channels.close(old) }
         let service = service
         let local = try channels.bind(port, of: domain) { [unowned service] in service.ringEvent(domain) }
         ports[domain] = local
         let channels = channels
-        let ring = XenStoreRing(page: page.shared(as: XenStoreRingLayout.self), owner: page) { channels.notify(local) }
+        let ring = XenStoreRing(page: page.shared(as: XenStoreRingLayout.self), owner: page) {
+            channels.notify(local)
+        }
         if service.store.isIntroduced(domain) {
             service.attach(domain, ring: ring)
         } else {
@@ -91,7 +97,8 @@ public final class StoreHost: StoreAccess {
     private func describeDomainZero() throws(APIError) {
         for (path, value) in [
             ("/tool/xenstored", ""), ("/local/domain/0/name", "Domain-0"), ("/local/domain/0/domid", "0"),
-            ("/local/domain/0/control/feature-poweroff", "1"), ("/local/domain/0/control/feature-reboot", "1"),
+            ("/local/domain/0/control/feature-poweroff", "1"),
+            ("/local/domain/0/control/feature-reboot", "1"),
         ] {
             try write(path, value)
         }
@@ -105,7 +112,8 @@ public final class StoreHost: StoreAccess {
         do throws(XenStoreError) {
             return try body()
         } catch {
-            throw APIError(.store, "the store refuses \(path): \(error)", hint: "see svd's log", details: ["path": path])
+            throw APIError(
+                .store, "the store refuses \(path): \(error)", hint: "see svd's log", details: ["path": path])
         }
     }
 
@@ -125,7 +133,9 @@ public final class StoreHost: StoreAccess {
         let watch = try? service.client.watch(path, handler)
         return StoreWatch(number: watch?.number ?? 0)
     }
-    public func unwatch(_ watch: StoreWatch) { service.client.unwatch(LocalStoreClient.Watch(number: watch.number)) }
+    public func unwatch(_ watch: StoreWatch) {
+        service.client.unwatch(LocalStoreClient.Watch(number: watch.number))
+    }
 
     public func introduce(_ domain: DomainID, ringAt frame: GuestFrame, port: EventPort) throws(APIError) {
         let page: MappedPages
@@ -145,6 +155,8 @@ public final class StoreHost: StoreAccess {
     public func announceStop(of domain: DomainID) { service.domainShutDown(domain) }
 
     public func releaseAll(except domains: Set<DomainID>) {
-        for domain in service.store.introducedDomains where domain != .zero && !domains.contains(domain) { release(domain) }
+        for domain in service.store.introducedDomains where domain != .zero && !domains.contains(domain) {
+            release(domain)
+        }
     }
 }

@@ -15,8 +15,10 @@ public final class XenBuilder: DomainBuilding {
         _ configuration: DomainConfiguration, uuid: DomainUUID, progress: (String) -> Void
     ) throws(APIError) -> (id: DomainID, rings: GuestRings) {
         var specification = DomainSpecification(
-            kernelPath: configuration.kernel, ramdiskPath: configuration.ramdisk, commandLine: configuration.commandLine,
-            memoryKiB: UInt64(configuration.memory) * 1024, maximumMemoryKiB: UInt64(configuration.maximumMemory) * 1024,
+            kernelPath: configuration.kernel, ramdiskPath: configuration.ramdisk,
+            commandLine: configuration.commandLine,
+            memoryKiB: UInt64(configuration.memory) * 1024,
+            maximumMemoryKiB: UInt64(configuration.maximumMemory) * 1024,
             vcpuCount: configuration.maximumVcpus, uuid: uuid.bytes)
         specification.maximumEventPorts = configuration.maximumEventPorts
         specification.maximumGrantFrames = configuration.maximumGrantFrames
@@ -39,11 +41,13 @@ public final class XenBuilder: DomainBuilding {
         case .cannotRead(let role, let path, let reason):
             return APIError(
                 role == .kernel ? .kernelUnreadable : .ramdiskUnreadable,
-                "the \(role.rawValue) \(path) cannot be read: \(reason)", hint: "check the path: it is a path in domain 0",
+                "the \(role.rawValue) \(path) cannot be read: \(reason)",
+                hint: "check the path: it is a path in domain 0",
                 details: ["path": path])
         case .cannotWrite(let path, let reason):
             return APIError(
-                .stateUnwritable, "\(path) cannot be written: \(reason)", hint: "check its directory and the free space")
+                .stateUnwritable, "\(path) cannot be written: \(reason)",
+                hint: "check its directory and the free space")
         case .notAKernel(let path, let reason):
             return APIError(
                 .kernelFormat, "\(path) is not a kernel that can be started: \(reason)",
@@ -51,7 +55,8 @@ public final class XenBuilder: DomainBuilding {
         case .unsupportedCompression(let path, let method):
             return APIError(
                 .kernelFormat, "the kernel \(path) is compressed with \(method), which is not supported",
-                hint: "use one compressed with xz, gzip, lz4, zstd or lzma, or its uncompressed vmlinux", details: ["path": path])
+                hint: "use one compressed with xz, gzip, lz4, zstd or lzma, or its uncompressed vmlinux",
+                details: ["path": path])
         case .corruptPayload(let path, let method, let reason):
             return APIError(
                 .kernelFormat, "the kernel \(path) is damaged: its \(method) payload \(reason)",
@@ -62,18 +67,23 @@ public final class XenBuilder: DomainBuilding {
                 hint: "use a kernel built with CONFIG_PVH=y, such as Debian's", details: ["path": path])
         case .doesNotFit(let what, let needed, let memory):
             return APIError(
-                .kernelTooBig, "\(what) does not fit the domain's memory: \(needed) KiB are needed, it has \(memory) KiB",
+                .kernelTooBig,
+                "\(what) does not fit the domain's memory: \(needed) KiB are needed, it has \(memory) KiB",
                 hint: "raise memory", details: ["needed_kib": "\(needed)", "memory_kib": "\(memory)"])
         case .notEnoughMemory(let needed, let free):
             return APIError(
-                .memoryShort, "not enough memory: \(needed / 1024) MiB are needed, \(free / 1024) MiB are free",
+                .memoryShort,
+                "not enough memory: \(needed / 1024) MiB are needed, \(free / 1024) MiB are free",
                 hint: "lower memory, or stop another domain",
                 details: ["needed_bytes": "\(needed * 1024)", "free_bytes": "\(free * 1024)"])
         case .badSpecification(let reason):
-            return APIError(code: ConfigurationError.Code.outOfRange.rawValue, message: reason, hint: "correct the configuration")
+            return APIError(
+                code: ConfigurationError.Code.outOfRange.rawValue, message: reason,
+                hint: "correct the configuration")
         case .hypervisor(let step, let error):
             return APIError(
-                .hypervisor, "the hypervisor refused to \(step): \(error.description)", hint: "svctl dmesg may say why",
+                .hypervisor, "the hypervisor refused to \(step): \(error.description)",
+                hint: "svctl dmesg may say why",
                 details: ["operation": error.operation, "errno": "\(error.errno)"])
         }
     }

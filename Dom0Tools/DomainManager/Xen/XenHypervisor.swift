@@ -76,7 +76,8 @@ public final class XenHypervisor: HypervisorAccess {
         host.totalMemory = physical.totalPages * UInt64(pageSize)
         host.freeMemory = (physical.freePages + physical.scrubPages) * UInt64(pageSize)
         let names: [(UInt32, String)] = [
-            (PhysicalCapability.hvm, "hvm"), (PhysicalCapability.pv, "pv"), (PhysicalCapability.directIO, "hvm_directio"),
+            (PhysicalCapability.hvm, "hvm"), (PhysicalCapability.pv, "pv"),
+            (PhysicalCapability.directIO, "hvm_directio"),
             (PhysicalCapability.hap, "hap"), (PhysicalCapability.shadow, "shadow"),
             (PhysicalCapability.grantTableV1, "gnttab-v1"), (PhysicalCapability.grantTableV2, "gnttab-v2"),
         ]
@@ -124,9 +125,11 @@ public final class XenHypervisor: HypervisorAccess {
         try call { () throws(XenCallError) in
             GuestRings(
                 storeFrame: try control.hvmParameter(HVMParameter.storeFrame, of: domain),
-                storePort: UInt32(truncatingIfNeeded: try control.hvmParameter(HVMParameter.storePort, of: domain)),
+                storePort: UInt32(
+                    truncatingIfNeeded: try control.hvmParameter(HVMParameter.storePort, of: domain)),
                 consoleFrame: try control.hvmParameter(HVMParameter.consoleFrame, of: domain),
-                consolePort: UInt32(truncatingIfNeeded: try control.hvmParameter(HVMParameter.consolePort, of: domain)))
+                consolePort: UInt32(
+                    truncatingIfNeeded: try control.hvmParameter(HVMParameter.consolePort, of: domain)))
         }
     }
 
