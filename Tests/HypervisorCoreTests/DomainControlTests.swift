@@ -1,7 +1,7 @@
+import SharedMemory
+import TestSupport
 // SPDX-License-Identifier: Apache-2.0
 import Testing
-import TestSupport
-import SharedMemory
 import XenABI
 
 @testable import HypervisorCore
@@ -12,7 +12,9 @@ extension FakeMachine {
 
 /// Domctl calls: the head at the caller's block, the operation's own fields behind it.
 extension Caller {
-    func domctl(_ command: UInt32, _ id: UInt16, version: UInt32 = DomctlVersion.value, at address: UInt64? = nil) -> Int64 {
+    func domctl(
+        _ command: UInt32, _ id: UInt16, version: UInt32 = DomctlVersion.value, at address: UInt64? = nil
+    ) -> Int64 {
         set(Field<DomctlLayout, UInt32>.command, command)
         set(Field<DomctlLayout, UInt32>.interfaceVersion, version)
         set(Field<DomctlLayout, UInt16>.domain, id)
@@ -35,7 +37,9 @@ extension Caller {
         body(Field<DomctlCreateDomainLayout, UInt32>.grantOptions, 1)
         body(Field<DomctlCreateDomainLayout, Int32>.maximumGrantFrames, -1)
         body(Field<DomctlCreateDomainLayout, Int32>.maximumMaptrackFrames, -1)
-        for index in 0..<16 { body(Field<DomctlCreateDomainLayout, UInt8>.handle.element(index), UInt8(index)) }
+        for index in 0..<16 {
+            body(Field<DomctlCreateDomainLayout, UInt8>.handle.element(index), UInt8(index))
+        }
     }
     /// Creates a domain by hypercall and gives it its vCPUs.
     func createByHypercall(vcpus: UInt32 = 2) throws -> Ref<Domain> {
@@ -58,7 +62,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(control.domctl(DomctlOperation.pauseDomain, 3, version: 0x14) == failure(.accessDenied))
         #expect(control.domctl(DomctlOperation.pauseDomain, 3, at: Caller.nowhere) == failure(.badAddress))
         #expect(control.domctl(DomctlOperation.pauseDomain, 9) == failure(.noSuchDomain))
-        #expect(control.domctl(DomctlOperation.pauseDomain, DomainID.caller.rawValue) == failure(.noSuchDomain))
+        #expect(
+            control.domctl(DomctlOperation.pauseDomain, DomainID.caller.rawValue) == failure(.noSuchDomain))
         #expect(control.domctl(999, 3) == failure(.notImplemented))
         #expect(control.domctl(DomctlOperation.vmEvent, 3) == failure(.notSupported))
         #expect(control.domctl(DomctlOperation.assignDevice, 3) == failure(.notImplemented))
@@ -83,7 +88,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(creation(1) {} == failure(.exists))
         #expect(creation { control.body(Word.flags, 0) } == failure(.invalidArgument))
         #expect(creation { control.body(Word.flags, CreateDomainFlag.hvm) } == failure(.invalidArgument))
-        #expect(creation { control.body(Word.flags, 3 | CreateDomainFlag.iommu) } == failure(.invalidArgument))
+        #expect(
+            creation { control.body(Word.flags, 3 | CreateDomainFlag.iommu) } == failure(.invalidArgument))
         #expect(creation { control.body(Word.flags, 3 | 1 << 20) } == failure(.invalidArgument))
         #expect(creation { control.body(Word.emulationFlags, 0x3ff) } == failure(.notSupported))
         #expect(creation { control.body(Word.grantOptions, 2) } == failure(.invalidArgument))
@@ -203,7 +209,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(control.domctl(DomctlOperation.pauseDomain, 7) == 0)
         #expect(control.domctl(DomctlOperation.getDomainInfo, 7) == 0)
         #expect(
-            control.body(Field<Info, UInt32>.flags) == alive | DomainInfoFlag.shutdown | DomainInfoFlag.paused | 3 << 16)
+            control.body(Field<Info, UInt32>.flags) == alive | DomainInfoFlag.shutdown | DomainInfoFlag.paused
+                | 3 << 16)
         // A zombie is listed as dying.
         #expect(control.mapForeign(7, [5], at: [0x700]).1 == [0])
         #expect(control.domctl(DomctlOperation.destroyDomain, 7) == 0)
@@ -233,7 +240,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         control.body(Field<DomctlShadowLayout, UInt32>.operation, ShadowOperation.enableLogDirty)
         #expect(control.domctl(DomctlOperation.shadow, 3) == failure(.notSupported))
 
-        for index in 0..<16 { control.body(Field<DomctlDomainHandleLayout, UInt8>.handle.element(index), 0xcd) }
+        for index in 0..<16 {
+            control.body(Field<DomctlDomainHandleLayout, UInt8>.handle.element(index), 0xcd)
+        }
         #expect(control.domctl(DomctlOperation.setDomainHandle, 3) == 0)
         #expect(guest.domain.state.handle[15] == 0xcd)
 
@@ -402,7 +411,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
 
 @Suite struct DomainControlMemoryAccessTests {
     private func access(
-        _ control: Caller, write: Bool, at address: UInt64, count: UInt32, buffer: UInt64? = nil, of id: UInt16 = 3
+        _ control: Caller, write: Bool, at address: UInt64, count: UInt32, buffer: UInt64? = nil,
+        of id: UInt16 = 3
     ) -> Int64 {
         control.body(Field<DomctlGuestMemoryIOLayout, UInt64>.guestAddress, address)
         control.body(Field<DomctlGuestMemoryIOLayout, UInt64>.buffer, buffer ?? control.list)
@@ -422,7 +432,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         machine.hypervisor.state.scheduler.needsReschedule[0] = true
         let count = 100_000
         for index in 0..<count {
-            machine.write(UInt8(truncatingIfNeeded: index &* 7), at: 0x4_0123 + UInt64(index), in: control.domain)
+            machine.write(
+                UInt8(truncatingIfNeeded: index &* 7), at: 0x4_0123 + UInt64(index), in: control.domain)
         }
         #expect(access(control, write: true, at: 0x1_0fff, count: UInt32(count), buffer: 0x4_0123) == 0)
         #expect(remaining(control) == 0)
@@ -445,7 +456,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(remaining(control) == 5000 - 4096)
         #expect(access(control, write: true, at: 0x80_0000, count: 5) == failure(.badAddress))
         #expect(remaining(control) == 5)
-        #expect(access(control, write: false, at: 0, count: 5, buffer: Caller.nowhere) == failure(.badAddress))
+        #expect(
+            access(control, write: false, at: 0, count: 5, buffer: Caller.nowhere) == failure(.badAddress))
         #expect(access(control, write: false, at: .max, count: .max) == failure(.badAddress))
         #expect(access(control, write: true, at: 0, count: 5, of: 0) == failure(.invalidArgument))
         #expect(access(control, write: true, at: 0, count: 5, of: 8) == failure(.noSuchDomain))
@@ -484,15 +496,20 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
     }
     /// Writes HEADER, one record whose words `fill` sets, END; returns the size.
     private func writeStream(
-        _ control: Caller, type: UInt16, instance: UInt16 = 0, length: Int, magic: UInt32 = HVMSaveMagic.value,
+        _ control: Caller, type: UInt16, instance: UInt16 = 0, length: Int,
+        magic: UInt32 = HVMSaveMagic.value,
         _ fill: (UInt64) -> Void = { _ in }
     ) -> UInt32 {
         let machine = control.machine
         machine.fill(0, at: control.list, count: 64 + length, in: control.domain)
         func descriptor(_ type: UInt16, _ instance: UInt16, _ length: Int, at address: UInt64) {
-            machine.set(Field<HVMSaveDescriptorLayout, UInt16>.typecode, type, at: address, in: control.domain)
-            machine.set(Field<HVMSaveDescriptorLayout, UInt16>.instance, instance, at: address, in: control.domain)
-            machine.set(Field<HVMSaveDescriptorLayout, UInt32>.length, UInt32(length), at: address, in: control.domain)
+            machine.set(
+                Field<HVMSaveDescriptorLayout, UInt16>.typecode, type, at: address, in: control.domain)
+            machine.set(
+                Field<HVMSaveDescriptorLayout, UInt16>.instance, instance, at: address, in: control.domain)
+            machine.set(
+                Field<HVMSaveDescriptorLayout, UInt32>.length, UInt32(length), at: address, in: control.domain
+            )
         }
         descriptor(HVMSaveRecord.header, 0, 24, at: control.list)
         machine.set(Field<HVMSaveHeaderLayout, UInt32>.magic, magic, at: control.list + 8, in: control.domain)
@@ -561,7 +578,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         let guest = try machine.guest(3)
         let mtrr = HVMSaveRecord.mtrr
         var size = writeStream(control, type: mtrr, length: 240)
-        for short in [UInt32(0), 7, 31, 39, size - 1, size - 8] { #expect(setContext(control, short) == failure(.noData)) }
+        for short in [UInt32(0), 7, 31, 39, size - 1, size - 8] {
+            #expect(setContext(control, short) == failure(.noData))
+        }
         #expect(setContext(control, size, buffer: Caller.nowhere) == failure(.badAddress))
         size = writeStream(control, type: mtrr, length: 239)
         #expect(setContext(control, size) == failure(.invalidArgument))
@@ -603,7 +622,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         guest.vcpu.state.control.mtrr[29] = 0xc06
         #expect(partial(mtrr, 0, room: 240) == 0)
         #expect(
-            machine.get(Field<HVMSaveMTRRLayout, UInt64>.defaultType, at: control.list, in: control.domain) == 0xc06)
+            machine.get(Field<HVMSaveMTRRLayout, UInt64>.defaultType, at: control.list, in: control.domain)
+                == 0xc06)
         #expect(partial(mtrr, 0, room: 0, buffer: 0) == 0)
         #expect(control.body(Field<DomctlHVMContextPartialLayout, UInt64>.bufferSize) == 240)
         #expect(partial(mtrr, 0, room: 239) == failure(.noBuffers))
@@ -651,7 +671,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         }
     }
     private func policy(
-        _ control: Caller, _ command: UInt32, leaves: UInt64, _ leafCount: UInt32, msrs: UInt64, _ msrCount: UInt32
+        _ control: Caller, _ command: UInt32, leaves: UInt64, _ leafCount: UInt32, msrs: UInt64,
+        _ msrCount: UInt32
     ) -> Int64 {
         control.body(Field<DomctlCPUPolicyLayout, UInt32>.leafCount, leafCount)
         control.body(Field<DomctlCPUPolicyLayout, UInt32>.msrCount, msrCount)
@@ -698,7 +719,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
     @Test func aCPUThatClaimsEndlessLeavesIsWalkedInBounds() {
         var cursor = CPUPolicy.Cursor()
         var count = 0
-        while cursor.next({ _, _ in CPUIDRegisters(a: .max, b: .max, c: .max, d: .max) }) != nil { count += 1 }
+        while cursor.next({ _, _ in CPUIDRegisters(a: .max, b: .max, c: .max, d: .max) }) != nil {
+            count += 1
+        }
         #expect(count < 192)
         #expect(count > 20)
     }

@@ -1,7 +1,7 @@
+import SharedMemory
+import TestSupport
 // SPDX-License-Identifier: Apache-2.0
 import Testing
-import TestSupport
-import SharedMemory
 import XenABI
 
 @testable import HypervisorCore
@@ -71,7 +71,9 @@ import XenABI
             }
             do throws(XenError) {
                 let domain = try create(machine, 7)
-                do throws(XenError) { _ = try machine.hypervisor.createVCPU(in: domain, id: 0) } catch { failed += 1 }
+                do throws(XenError) { _ = try machine.hypervisor.createVCPU(in: domain, id: 0) } catch {
+                    failed += 1
+                }
                 while !machine.hypervisor.destroy(domain, budget: 8) {}
             } catch {
                 #expect(error == .noMemory)
@@ -93,7 +95,9 @@ import XenABI
         machine.log.refusesBackendState = false
         #expect(machine.freeFrames == free)
         var taken: [TimerID] = []
-        while let timer = machine.hypervisor.state.timers.allocate(.poll, for: domain.vcpu(0)!) { taken.append(timer) }
+        while let timer = machine.hypervisor.state.timers.allocate(.poll, for: domain.vcpu(0)!) {
+            taken.append(timer)
+        }
         // One slot, then two: the third of a vCPU's timers is missing.
         for spare in 0..<3 {
             #expect(throws: XenError.noMemory) { try machine.hypervisor.createVCPU(in: domain, id: 1) }
@@ -119,11 +123,13 @@ import XenABI
         #expect(control.remove(0x700) == 0)
         let free = machine.freeFrames
         for round in 0..<100 {
-            let guest = Caller(machine: machine, domain: try machine.makeDomain(UInt16(round % 7 + 1), vcpus: 3))
+            let guest = Caller(
+                machine: machine, domain: try machine.makeDomain(UInt16(round % 7 + 1), vcpus: 3))
             #expect(guest.populate([0x200], order: 9) == 1)
             #expect(guest.add(PhysmapSpace.sharedInfo, 0, at: 0x900) == 0)
             #expect(guest.add(PhysmapSpace.grantTable, 3, at: 0x901) == 0)
-            #expect(control.mapForeign(guest.domain.id.rawValue, [3, 0x210], at: [0x700, 0x701]).1 == [0, 0])
+            #expect(
+                control.mapForeign(guest.domain.id.rawValue, [3, 0x210], at: [0x700, 0x701]).1 == [0, 0])
             try guest.domain.resetMemoryMap(count: 5)
             #expect(control.remove(0x700) == 0)
             #expect(control.remove(0x701) == 0)
@@ -183,8 +189,9 @@ import XenABI
         let free = machine.freeFrames
         let guest = try machine.guest(4)
         machine.write(UInt64(9 << 12), at: guest.block, in: guest.domain)
-        #expect(guest.call(
-            HypercallNumber.vcpu, UInt64(VCPUOperation.registerRunstateMemoryArea), 0, guest.block) == 0)
+        #expect(
+            guest.call(
+                HypercallNumber.vcpu, UInt64(VCPUOperation.registerRunstateMemoryArea), 0, guest.block) == 0)
         #expect(guest.decrease([9]) == 1)
         #expect(guest.domain.state.totalPages == 16)
         destroy(machine, guest.domain)
@@ -207,10 +214,14 @@ import XenABI
         let machine = FakeMachine()
         let control = try machine.control()
         let guest = try machine.guest(4)
-        control.set(Field<EventChannelBindVirtualInterruptLayout, UInt32>.virtualInterrupt, VirtualInterrupt.domainException)
+        control.set(
+            Field<EventChannelBindVirtualInterruptLayout, UInt32>.virtualInterrupt,
+            VirtualInterrupt.domainException)
         control.set(Field<EventChannelBindVirtualInterruptLayout, UInt32>.vcpu, 0)
-        #expect(control.call(
-            HypercallNumber.eventChannel, UInt64(EventChannelOperation.bindVirtualInterrupt), control.block) == 0)
+        #expect(
+            control.call(
+                HypercallNumber.eventChannel, UInt64(EventChannelOperation.bindVirtualInterrupt),
+                control.block) == 0)
         let port = control.get(Field<EventChannelBindVirtualInterruptLayout, UInt32>.port)
         let pending = Field<SharedInfoLayout, UInt64>.eventPending
         control.domain.sharedInfo.store(0, to: pending)

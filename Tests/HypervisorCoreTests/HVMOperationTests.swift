@@ -1,7 +1,7 @@
+import SharedMemory
+import TestSupport
 // SPDX-License-Identifier: Apache-2.0
 import Testing
-import TestSupport
-import SharedMemory
 import XenABI
 
 @testable import HypervisorCore
@@ -59,7 +59,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(guest.setParameter(HVMParameter.acpiIOPortsLocation, 2) == failure(.invalidArgument))
         #expect(control.setParameter(HVMParameter.viridian, 1, of: 3) == failure(.invalidArgument))
         #expect(control.setParameter(HVMParameter.altp2m, 1, of: 3) == failure(.invalidArgument))
-        #expect(control.setParameter(HVMParameter.machineCheckCapability, 1, of: 3) == failure(.invalidArgument))
+        #expect(
+            control.setParameter(HVMParameter.machineCheckCapability, 1, of: 3) == failure(.invalidArgument))
         #expect(guest.setParameter(39, 0) == failure(.invalidArgument))
         #expect(guest.getParameter(.max) == failure(.invalidArgument))
         #expect(control.getParameter(HVMParameter.tripleFaultReason, of: 3) == 0)
@@ -150,7 +151,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(guest.hvm(HVMOperation.pageTableDying) == failure(.notSupported))
         #expect(guest.hvm(HVMOperation.altp2m) == failure(.notSupported))
         #expect(guest.hvm(HVMOperation.guestRequestVMEvent) == failure(.notSupported))
-        for operation in [UInt32(2), 3, 4, 12, 13, 99] { #expect(guest.hvm(operation) == failure(.notImplemented)) }
+        for operation in [UInt32(2), 3, 4, 12, 13, 99] {
+            #expect(guest.hvm(operation) == failure(.notImplemented))
+        }
     }
     @Test func memoryTypesAreTold() throws {
         let machine = FakeMachine()
@@ -158,7 +161,10 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         func type(_ gfn: UInt64, of id: UInt16 = DomainID.caller.rawValue) -> (Int64, UInt16) {
             guest.set(Field<HVMMemoryTypeLayout, UInt16>.domain, id)
             guest.set(Field<HVMMemoryTypeLayout, UInt64>.guestFrame, gfn)
-            return (guest.hvm(HVMOperation.getMemoryType), guest.get(Field<HVMMemoryTypeLayout, UInt16>.memoryType))
+            return (
+                guest.hvm(HVMOperation.getMemoryType),
+                guest.get(Field<HVMMemoryTypeLayout, UInt16>.memoryType)
+            )
         }
         #expect(type(5) == (0, HVMMemoryType.ramReadWrite))
         #expect(type(0x900) == (0, HVMMemoryType.mmio))
@@ -169,15 +175,24 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         let machine = FakeMachine()
         let control = try machine.control()
         let guest = try machine.guest(3)
-        func operate(_ caller: Caller, _ operation: UInt32, _ word: UInt32 = 0, of id: UInt64 = 3, size: UInt64 = 32) -> Int64 {
-            machine.set(Field<DeviceModelBufferLayout, UInt64>.address, caller.list, at: caller.block, in: caller.domain)
-            machine.set(Field<DeviceModelBufferLayout, UInt64>.size, size, at: caller.block, in: caller.domain)
-            machine.set(Field<DeviceModelLayout, UInt32>.operation, operation, at: caller.list, in: caller.domain)
-            machine.set(Field<DeviceModelLayout, UInt32>.shutdownReason, word, at: caller.list, in: caller.domain)
+        func operate(
+            _ caller: Caller, _ operation: UInt32, _ word: UInt32 = 0, of id: UInt64 = 3, size: UInt64 = 32
+        ) -> Int64 {
+            machine.set(
+                Field<DeviceModelBufferLayout, UInt64>.address, caller.list, at: caller.block,
+                in: caller.domain)
+            machine.set(
+                Field<DeviceModelBufferLayout, UInt64>.size, size, at: caller.block, in: caller.domain)
+            machine.set(
+                Field<DeviceModelLayout, UInt32>.operation, operation, at: caller.list, in: caller.domain)
+            machine.set(
+                Field<DeviceModelLayout, UInt32>.shutdownReason, word, at: caller.list, in: caller.domain)
             return caller.call(HypercallNumber.deviceModel, id, 1, caller.block)
         }
         #expect(operate(control, DeviceModelOperation.vcpuCount) == 0)
-        #expect(machine.get(Field<DeviceModelLayout, UInt32>.vcpuCount, at: control.list, in: control.domain) == 1)
+        #expect(
+            machine.get(Field<DeviceModelLayout, UInt32>.vcpuCount, at: control.list, in: control.domain) == 1
+        )
         #expect(operate(control, 1) == failure(.notSupported))
         #expect(operate(control, DeviceModelOperation.remoteShutdown, 9) == failure(.invalidArgument))
         #expect(operate(control, DeviceModelOperation.remoteShutdown, 1, of: 0) == failure(.invalidArgument))
@@ -208,7 +223,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         control.set(Field<PCIMMCFGReservedLayout, UInt64>.address, 0x1234)
         #expect(physical(control, PhysicalDeviceOperation.pciMMCFGReserved) == failure(.invalidArgument))
         for command in [
-            PhysicalDeviceOperation.mapInterrupt, PhysicalDeviceOperation.eoi, PhysicalDeviceOperation.setupGSI,
+            PhysicalDeviceOperation.mapInterrupt, PhysicalDeviceOperation.eoi,
+            PhysicalDeviceOperation.setupGSI,
             PhysicalDeviceOperation.prepareMSIX, 99,
         ] { #expect(physical(control, command) == failure(.notImplemented)) }
     }

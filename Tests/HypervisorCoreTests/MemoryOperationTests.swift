@@ -1,7 +1,7 @@
+import SharedMemory
+import TestSupport
 // SPDX-License-Identifier: Apache-2.0
 import Testing
-import TestSupport
-import SharedMemory
 import XenABI
 
 @testable import HypervisorCore
@@ -14,7 +14,10 @@ struct Caller {
     let list: UInt64 = 0x2000
     /// An address that is not mapped.
     static let nowhere: UInt64 = 0x7fff_f000
-    var vcpu: Ref<VirtualCPU> { domain.vcpu(0)! }
+    var vcpu: Ref<VirtualCPU> {
+        guard let vcpu = domain.vcpu(0) else { preconditionFailure("the domain has no vCPU 0") }
+        return vcpu
+    }
 
     func call(_ number: UInt32, _ first: UInt64 = 0, _ second: UInt64 = 0, _ third: UInt64 = 0) -> Int64 {
         vcpu.hypercall(number, first, second, third)
@@ -33,7 +36,8 @@ struct Caller {
             machine.write(value, at: (address ?? list) + UInt64(index) * 8, in: domain)
         }
     }
-    func readList<Value: FixedWidthInteger>(_ count: Int, of type: Value.Type, at address: UInt64) -> [Value] {
+    func readList<Value: FixedWidthInteger>(_ count: Int, of type: Value.Type, at address: UInt64) -> [Value]
+    {
         (0..<count).map { machine.read(at: address + UInt64($0 * Value.bitWidth / 8), in: domain) }
     }
     /// Populates or decreases; the result is the number of extents done.
@@ -56,7 +60,8 @@ struct Caller {
         reservation(MemoryOperation.decreaseReservation, gfns, order: order)
     }
     func add(
-        _ space: UInt32, _ index: UInt64, at gfn: UInt64, size: UInt16 = 0, of id: UInt16 = DomainID.caller.rawValue
+        _ space: UInt32, _ index: UInt64, at gfn: UInt64, size: UInt16 = 0,
+        of id: UInt16 = DomainID.caller.rawValue
     ) -> Int64 {
         set(Field<AddToPhysmapLayout, UInt16>.domain, id)
         set(Field<AddToPhysmapLayout, UInt16>.size, size)
@@ -112,7 +117,8 @@ extension FakeMachine {
                     for offset in 0..<(UInt64(1) << UInt64(mapping.order)) {
                         let frame = MachineFrame(rawValue: mapping.frame.rawValue + offset)
                         #expect(
-                            hypervisor.state.frames.owner(of: frame) == domain.id, sourceLocation: sourceLocation)
+                            hypervisor.state.frames.owner(of: frame) == domain.id,
+                            sourceLocation: sourceLocation)
                         #expect(
                             hypervisor.state.frames.guestFrame(of: frame)?.rawValue == gfn.rawValue + offset,
                             sourceLocation: sourceLocation)
@@ -164,7 +170,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         let guest = try machine.guest()
         guest.domain.state.maximumPages = .max
         var hoard: [MachineFrame] = []
-        while machine.freeFrames > 3 { hoard.append(machine.hypervisor.state.frames.allocate(order: 0, owner: .hypervisor)!) }
+        while machine.freeFrames > 3 {
+            hoard.append(machine.hypervisor.state.frames.allocate(order: 0, owner: .hypervisor)!)
+        }
         let done = guest.populate((0..<8).map { 0x100 + $0 })
         #expect(done == 3)
         #expect(machine.freeFrames == 0)
@@ -313,7 +321,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(control.memory(MemoryOperation.maximumRAMPage) == 4095)
         control.set(Field<MemoryDomainLayout, UInt16>.domain, 9)
         #expect(control.memory(MemoryOperation.currentReservation) == failure(.noSuchDomain))
-        #expect(control.memory(MemoryOperation.currentReservation, at: Caller.nowhere) == failure(.badAddress))
+        #expect(
+            control.memory(MemoryOperation.currentReservation, at: Caller.nowhere) == failure(.badAddress))
         let other = Caller(machine: machine, domain: guest)
         other.set(Field<MemoryDomainLayout, UInt16>.domain, 0)
         #expect(other.memory(MemoryOperation.currentReservation) == failure(.notPermitted))
@@ -758,7 +767,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         }
         machine.checkBooks()
         for guest in guests[1...] { while !machine.hypervisor.destroy(guest.domain, budget: 100) {} }
-        for gfn in UInt64(8)..<0x120 where control.mapping(gfn)?.type == .foreign { #expect(control.remove(gfn) == 0) }
+        for gfn in UInt64(8)..<0x120 where control.mapping(gfn)?.type == .foreign {
+            #expect(control.remove(gfn) == 0)
+        }
         machine.checkBooks()
         #expect(machine.hypervisor.state.domains.count == 1)
     }

@@ -1,13 +1,14 @@
+import SharedMemory
+import TestSupport
 // SPDX-License-Identifier: Apache-2.0
 import Testing
-import TestSupport
-import SharedMemory
 import XenABI
 
 @testable import HypervisorCore
 
 extension Caller {
-    func sysctl(_ command: UInt32, version: UInt32 = SysctlVersion.value, at address: UInt64? = nil) -> Int64 {
+    func sysctl(_ command: UInt32, version: UInt32 = SysctlVersion.value, at address: UInt64? = nil) -> Int64
+    {
         set(Field<SysctlLayout, UInt32>.command, command)
         set(Field<SysctlLayout, UInt32>.interfaceVersion, version)
         return call(HypercallNumber.sysctl, address ?? block)
@@ -66,7 +67,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(control.sysctl(SysctlOperation.schedulerID) == 0)
         #expect(control.part(Field<SysctlSchedulerIDLayout, UInt32>.schedulerID) == 9)
         #expect(control.sysctl(SysctlOperation.availableHeap) == 0)
-        #expect(control.part(Field<SysctlAvailableHeapLayout, UInt64>.availableBytes) == machine.freeFrames * 4096)
+        #expect(
+            control.part(Field<SysctlAvailableHeapLayout, UInt64>.availableBytes) == machine.freeFrames * 4096
+        )
         #expect(control.sysctl(SysctlOperation.getCPULevellingCapabilities) == 0)
         #expect(control.part(Field<SysctlCPULevellingLayout, UInt32>.capabilities) == 0)
         #expect(control.sysctl(SysctlOperation.pciTopology) == 0)
@@ -236,12 +239,16 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         let machine = FakeMachine()
         let control = try machine.control()
         let guest = try machine.guest(3)
-        func setTime(_ seconds: UInt64, _ nanoseconds: UInt32, at systemTime: UInt64, pad: UInt32 = 0) -> Int64 {
+        func setTime(_ seconds: UInt64, _ nanoseconds: UInt32, at systemTime: UInt64, pad: UInt32 = 0)
+            -> Int64
+        {
             let body = control.block + UInt64(PlatformLayout.argumentOffset)
             machine.set(Field<PlatformSetTime64Layout, UInt64>.seconds, seconds, at: body, in: control.domain)
-            machine.set(Field<PlatformSetTime64Layout, UInt32>.nanoseconds, nanoseconds, at: body, in: control.domain)
+            machine.set(
+                Field<PlatformSetTime64Layout, UInt32>.nanoseconds, nanoseconds, at: body, in: control.domain)
             machine.set(Field<PlatformSetTime64Layout, UInt32>.mustBeZero, pad, at: body, in: control.domain)
-            machine.set(Field<PlatformSetTime64Layout, UInt64>.systemTime, systemTime, at: body, in: control.domain)
+            machine.set(
+                Field<PlatformSetTime64Layout, UInt64>.systemTime, systemTime, at: body, in: control.domain)
             return control.platform(PlatformOperation.setTime64)
         }
         let before = guest.domain.sharedInfo.load(Field<SharedInfoLayout, UInt32>.wallclockVersion)

@@ -1,7 +1,7 @@
+import SharedMemory
+import TestSupport
 // SPDX-License-Identifier: Apache-2.0
 import Testing
-import TestSupport
-import SharedMemory
 import XenABI
 
 @testable import HypervisorCore
@@ -60,7 +60,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
     @Test func theCommandLineIsThePrivilegedDomainsToRead() throws {
         let machine = FakeMachine()
         let control = try machine.control()
-        for (index, byte) in "console=com1".utf8.enumerated() { machine.hypervisor.state.commandLine[index] = byte }
+        for (index, byte) in "console=com1".utf8.enumerated() {
+            machine.hypervisor.state.commandLine[index] = byte
+        }
         #expect(version(control, VersionOperation.commandLine) == 0)
         #expect(control.text(13, at: control.list) == "console=com1\0")
         #expect(version(control, VersionOperation.buildID) == failure(.noData))
