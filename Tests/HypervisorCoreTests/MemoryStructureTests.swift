@@ -170,3 +170,41 @@ struct GuestAccessTests {
         #expect(try plain(vcpu.read(UInt8.self, at: base + 0x20_7123) == 0x77))
     }
 }
+
+struct RecentEntryTests {
+    /// The short look-up remembers level-1 entries: it must agree with the full one after every kind of change.
+    @Test func theShortLookUpAgreesWithTheFullOneAfterEveryChange() throws {
+        let machine = FakeMachine(frameCount: 8192)
+        let domain = try machine.makeDomain(1, pages: 1)
+        let vcpu = try #require(domain.vcpu(0))
+        var state: UInt64 = 99
+        func next(_ limit: UInt64) -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return (state >> 33) % limit
+        }
+        for _ in 0..<1500 {
+            let gfn = next(8) * 512 + (next(2) == 0 ? 0 : next(512))
+            switch next(3) {
+            case 0:
+                try domain.state.physmap.map(
+                    GuestFrame(rawValue: gfn & ~511), to: MachineFrame(rawValue: 512 * (1 + next(4))), order: 9, type: .ram,
+                    writable: next(2) == 0, frames: &machine.hypervisor.state.frames)
+            case 1:
+                try domain.state.physmap.map(
+                    GuestFrame(rawValue: gfn), to: MachineFrame(rawValue: 1024 + next(512)), type: .grant,
+                    writable: next(2) == 0, frames: &machine.hypervisor.state.frames)
+            default:
+                try domain.state.physmap.unmap(GuestFrame(rawValue: gfn), frames: &machine.hypervisor.state.frames)
+            }
+            for _ in 0..<8 {
+                let probe = GuestFrame(rawValue: next(8 * 512))
+                for forWriting in [false, true] {
+                    var expected = domain.state.physmap.lookup(probe)
+                    if forWriting, expected?.isWritable == false { expected = nil }
+                    let found = vcpu.translate(linear: probe.rawValue << 12, forWriting: forWriting)
+                    #expect(found == expected?.frame)
+                }
+            }
+        }
+    }
+}

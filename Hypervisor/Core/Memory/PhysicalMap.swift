@@ -72,6 +72,9 @@ public struct PhysicalMap: ~Copyable {
     public private(set) var root: MachineFrame?
     /// Table frames in use, the root included.
     public private(set) var tableCount: UInt64 = 0
+    /// The level-1 entries that look-ups met last, by 2 MiB region: a tag (gfn / 512) and its entry, four pairs. Only
+    /// changes above the lowest level make them stale.
+    var recent: InlineArray<8, UInt64> = InlineArray(repeating: .max)
     /// Set when an entry that a CPU may have cached was removed or narrowed; the backend flushes before the next entry.
     public var needsFlush = false
     /// Highest gfn ever mapped as RAM (`XENMEM_maximum_gpfn`).
@@ -145,6 +148,7 @@ public struct PhysicalMap: ~Copyable {
             if entry & format.presentMask == 0 {
                 guard let new = frames.allocate(order: 0, owner: .hypervisor) else { throw .noMemory }
                 tableCount &+= 1
+                forgetRecent()
                 memory.storeWord((new.rawValue &<< 12) | format.tableBits, table, index)
                 table = new
             } else if entry & NestedEntryFormat.largeBit != 0 {
@@ -156,6 +160,7 @@ public struct PhysicalMap: ~Copyable {
                     memory.storeWord(child, new, slot)
                     child &+= step
                 }
+                forgetRecent()
                 memory.storeWord((new.rawValue &<< 12) | format.tableBits, table, index)
                 needsFlush = true
                 table = new
@@ -186,6 +191,7 @@ public struct PhysicalMap: ~Copyable {
                 freeTables(MachineFrame(rawValue: (former & NestedEntryFormat.addressMask) &>> 12), level &- 1, &frames)
             }
         }
+        if level > 0 { forgetRecent() }
         memory.storeWord(leaf(frame, type, writable, large: level > 0), table, index)
         if type == .ram { highestFrame = max(highestFrame, gfn.rawValue | mask) }
     }
@@ -198,7 +204,14 @@ public struct PhysicalMap: ~Copyable {
         needsFlush = true
     }
 
+    private mutating func forgetRecent() {
+        recent[0] = .max
+        recent[2] = .max
+        recent[4] = .max
+        recent[6] = .max
+    }
     private mutating func freeTables(_ table: MachineFrame, _ level: Int, _ frames: inout FrameAllocator) {
+        forgetRecent()
         if level > 0 {
             for index in 0..<512 {
                 let entry = memory.loadWord(table, index)
