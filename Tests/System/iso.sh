@@ -5,5 +5,5 @@
 . /usr/lib/swiftvisor/testing.sh
 
 expect_equal "hypervisor" xen "$(cat /sys/hypervisor/type)"
-[ -e /dev/sr0 ] || fail "this machine has no CD drive: it was not booted from the ISO"
+grep -q DVD /sys/bus/scsi/devices/*/model || fail "this machine has no CD drive: it was not booted from the ISO"
 expect "list" svctl list
