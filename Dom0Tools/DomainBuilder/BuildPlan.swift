@@ -15,12 +15,12 @@ struct BuildPlan {
 
     /// - Throws: what is wrong with the specification or its files.
     init(
-        _ specification: DomainSpecification, cacheFolder: String?, progress: (String) -> Void = { _ in }
+        _ specification: DomainSpecification, kernels: KernelLibrary, progress: (String) -> Void = { _ in }
     ) throws(BuilderError) {
         self.specification = specification
         try Self.check(specification)
         let path = specification.kernelPath
-        kernel = try KernelFile(path: path, cacheFolder: cacheFolder, progress: progress)
+        kernel = try kernels.open(path, progress: progress)
         guard let entry = kernel.image.physicalEntry else { throw .noPVHEntry(path: path) }
         guard entry <= UInt64(UInt32.max), kernel.image.covers(entry) else {
             throw .notAKernel(path: path, reason: "its PVH entry \(hexText(entry)) lies outside of it")

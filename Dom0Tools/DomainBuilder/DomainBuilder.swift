@@ -52,13 +52,13 @@ public struct BuiltDomain: Sendable {
 /// ACPI tables, and sets vCPU 0 to the kernel's entry.
 public struct DomainBuilder {
     private let control: XenControl
-    private let cacheFolder: String?
+    private let kernels: KernelLibrary
 
     /// - Parameters:
     ///   - cacheFolder: where decompressed kernels are kept; nil for nowhere.
     public init(control: XenControl, cacheFolder: String? = "/var/cache/swiftvisor") {
         self.control = control
-        self.cacheFolder = cacheFolder
+        kernels = KernelLibrary(cacheFolder: cacheFolder)
     }
 
     /// Most vCPUs a domain may have, as Xen's `HVM_MAX_VCPUS`.
@@ -75,7 +75,7 @@ public struct DomainBuilder {
     public func build(
         _ specification: DomainSpecification, progress: (String) -> Void = { _ in }
     ) throws(BuilderError) -> BuiltDomain {
-        let plan = try BuildPlan(specification, cacheFolder: cacheFolder, progress: progress)
+        let plan = try BuildPlan(specification, kernels: kernels, progress: progress)
         try checkFreeMemory(plan)
         progress("creating the domain")
         let id = try create(specification)

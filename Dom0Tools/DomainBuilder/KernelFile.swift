@@ -13,10 +13,6 @@ struct KernelFile {
     static let cacheFolder = "/var/cache/swiftvisor"
 
     /// Opens `path` and decompresses it if necessary.
-    ///
-    /// - Parameters:
-    ///   - cacheFolder: nil to keep nothing.
-    ///   - progress: told before a step that takes long.
     init(
         path: String, cacheFolder: String? = Self.cacheFolder, progress: (String) -> Void = { _ in }
     ) throws(BuilderError) {
@@ -26,6 +22,17 @@ struct KernelFile {
         } catch {
             throw .cannotRead(role: .kernel, path: path, reason: error.reason)
         }
+        try self.init(file, path: path, cacheFolder: cacheFolder, progress: progress)
+    }
+
+    /// Decompresses the open file `path` if necessary.
+    ///
+    /// - Parameters:
+    ///   - cacheFolder: nil to keep nothing.
+    ///   - progress: told before a step that takes long.
+    init(
+        _ file: FileView, path: String, cacheFolder: String?, progress: (String) -> Void
+    ) throws(BuilderError) {
         if ELFImage.hasMagic(file) {
             content = file
         } else if BootImage.hasMagic(file) {

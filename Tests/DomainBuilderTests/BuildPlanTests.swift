@@ -22,7 +22,7 @@ import XenABI
     }
 
     func plan(_ specification: DomainSpecification) throws -> BuildPlan {
-        try BuildPlan(specification, cacheFolder: nil)
+        try BuildPlan(specification, kernels: KernelLibrary(cacheFolder: nil))
     }
 
     @Test(arguments: [UInt64(34), 48, 64, 128, 512, 1024, 2048, 3072, 4031, 4032, 4033, 4096, 5120, 8192])

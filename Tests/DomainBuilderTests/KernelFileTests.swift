@@ -77,6 +77,20 @@ import XenABI
         #expect(throws: Never.self) { try KernelFile(path: path, cacheFolder: "\(path)/not-a-folder") }
     }
 
+    @Test func theLibraryNoticesThatAKernelChanged() throws {
+        let library = KernelLibrary(cacheFolder: nil)
+        let path = folder.file("vmlinuz", SyntheticKernel.linux(size: 5000))
+        let first = try library.open(path, progress: { _ in })
+        #expect(
+            try library.open(path, progress: { _ in }).content === first.content, "it is not opened twice")
+        let other = folder.file("other", SyntheticKernel.linux(size: 6000))
+        #expect(try library.open(other, progress: { _ in }).content.count != first.content.count)
+        _ = folder.file("vmlinuz", SyntheticKernel.linux(size: 7000))
+        #expect(try library.open(path, progress: { _ in }).content.count == first.content.count + 2000)
+        _ = folder.file("vmlinuz", [1, 2, 3])
+        #expect(throws: BuilderError.self) { try library.open(path, progress: { _ in }) }
+    }
+
     @Test func namesAMissingKernelAndAFolder() {
         #expect(
             throws: BuilderError.cannotRead(
