@@ -127,6 +127,12 @@ public enum Events {
         drain(vcpu: currentVCPU)
         if unsafe usesLocalAPIC { LocalAPIC.acknowledge() }
     }
+    /// Takes every deliverable event of vCPU 0 for an interrupt that came beside the local APIC (`HVMCallbackType.vector`).
+    public static func takeCallback() {
+        // SAFETY: a single word, changed with interrupts off.
+        unsafe upcalls &+= 1
+        drain(vcpu: 0)
+    }
     static var currentVCPU: Int {
         // APIC ids are twice the vCPU number.
         unsafe usesLocalAPIC && SecondaryVCPU.wasStarted ? Int(LocalAPIC.id / 2) : 0

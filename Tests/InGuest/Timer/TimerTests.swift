@@ -50,8 +50,9 @@ public func guestMain() {
         let start = Clock.now
         try VirtualCPU.setTimer(0, at: start + 2_000_000)
         try VirtualCPU.stopTimer(0)
+        let stopped = Clock.now
         try Scheduler.poll(port.port, until: start + 6_000_000)
-        t.expect(!Events.isPending(port.port), "a stopped timer raised its event")
+        t.expect(!Events.isPending(port.port) || stopped >= start + 2_000_000, "a stopped timer raised its event")
     }
     suite.test("a_new_deadline_replaces_the_old") { t throws(XenError) in
         let port = try OwnedPort(virtualInterrupt: VirtualInterrupt.timer)
