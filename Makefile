@@ -81,7 +81,12 @@ image: ## Build the hypervisor image, build/swiftvisor
 	    --product Hypervisor --scratch-path $(SCRATCH_BARE) | $(HARNESS)/quiet-build
 	@$(LD_LLD) -static --gc-sections -z max-page-size=4096 -z noexecstack -T Hypervisor/Boot/hypervisor.ld \
 	    --whole-archive $(SCRATCH_BARE)/x86_64-unknown-none-elf/release/libHypervisor.a --no-whole-archive \
-	    -o $(BUILD)/swiftvisor.elf64
+	    -o $(BUILD)/swiftvisor.pass1
+	@Hypervisor/Debug/make-symbols $(dir $(LD_LLD)) $(BUILD)/swiftvisor.pass1 $(BUILD)/symbols.S
+	@$(dir $(LD_LLD))clang --target=x86_64-unknown-none-elf -c $(BUILD)/symbols.S -o $(BUILD)/symbols.o
+	@$(LD_LLD) -static --gc-sections -z max-page-size=4096 -z noexecstack -T Hypervisor/Boot/hypervisor.ld \
+	    --whole-archive $(SCRATCH_BARE)/x86_64-unknown-none-elf/release/libHypervisor.a --no-whole-archive \
+	    $(BUILD)/symbols.o -o $(BUILD)/swiftvisor.elf64
 	@$(OBJCOPY) -O elf32-i386 $(BUILD)/swiftvisor.elf64 $(BUILD)/swiftvisor
 	@ls -l $(BUILD)/swiftvisor | awk '{ print "   " $$NF ": " $$5 " bytes" }'
 

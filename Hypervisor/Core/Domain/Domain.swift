@@ -68,7 +68,7 @@ public struct Domain: ~Copyable {
     public var updatesRunStateFlag = false
     public var cpuTime: UInt64 = 0
     /// Line being collected from `CONSOLEIO_write` of an unprivileged domain.
-    public var consoleLine: InlineArray<120, UInt8> = InlineArray(repeating: 0)
+    public var consoleLine: InlineArray<248, UInt8> = InlineArray(repeating: 0)
     public var consoleLineCount: Int = 0
     /// What the control tools stored; progress of long operations.
     public var control = DomainControlState()

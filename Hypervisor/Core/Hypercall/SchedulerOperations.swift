@@ -14,7 +14,7 @@ extension Ref<VirtualCPU> {
             }
             return 0
         case UInt64(SchedulerOperation.block):
-            if !hasDeliverableInterrupt, info?.load(.upcallPending) ?? 0 == 0 { block() }
+            if !(state.paging.acceptsInterrupts && hasDeliverableInterrupt) { block() }
             return 0
         case UInt64(SchedulerOperation.shutdown):
             let reason = try read(UInt32.self, at: argument)
@@ -75,7 +75,7 @@ extension Ref<VirtualCPU> {
             index &+= 1
         }
         state.pollPort = count == 1 ? single : .max
-        if info?.load(.upcallPending) ?? 0 != 0 || hasDeliverableInterrupt {
+        if state.paging.acceptsInterrupts, hasDeliverableInterrupt {
             state.pollPort = 0
             return 0
         }

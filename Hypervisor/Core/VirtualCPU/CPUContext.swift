@@ -69,12 +69,18 @@ public struct GuestPagingState: BitwiseCopyable, Sendable {
     public var privilegeLevel: UInt8
     /// True if the code segment is a 64-bit one in long mode.
     public var isLongMode: Bool
-    public init(cr0: UInt64, cr3: UInt64, cr4: UInt64, efer: UInt64, privilegeLevel: UInt8, isLongMode: Bool) {
+    /// The interrupt flag is set and no interrupt shadow stands.
+    public var acceptsInterrupts: Bool
+    public init(
+        cr0: UInt64, cr3: UInt64, cr4: UInt64, efer: UInt64, privilegeLevel: UInt8, isLongMode: Bool,
+        acceptsInterrupts: Bool = true
+    ) {
         self.cr0 = cr0
         self.cr3 = cr3
         self.cr4 = cr4
         self.efer = efer
         self.privilegeLevel = privilegeLevel
         self.isLongMode = isLongMode
+        self.acceptsInterrupts = acceptsInterrupts
     }
 }

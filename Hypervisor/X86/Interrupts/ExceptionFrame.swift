@@ -120,6 +120,7 @@ enum PanicReport {
         }
         hypervisor.print("\n(sv) PANIC: ")
         hypervisor.print(name)
+        hypervisor.print("\n")
         line(hypervisor, "  vector", vector, " error", frame[.errorCode])
         line(hypervisor, "  rip", frame[.rip], " rsp", frame[.rsp])
         symbol(hypervisor, frame[.rip])

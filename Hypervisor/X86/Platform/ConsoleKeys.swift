@@ -9,7 +9,7 @@ enum ConsoleKeys {
         switch key {
         case UInt8(ascii: "h"):
             hypervisor.print(
-                "(sv) h this list; d domains; r scheduler; m memory; t trace on/off; T last trace records; R reboot\n")
+                "(sv) h this list; d domains; r scheduler; m memory; t trace on/off; T last trace records; P panic; R reboot\n")
         case UInt8(ascii: "d"): domains(hypervisor)
         case UInt8(ascii: "r"):
             hypervisor.print("(sv) queued vCPUs: ")
@@ -27,6 +27,7 @@ enum ConsoleKeys {
             hypervisor.print("\n")
         case UInt8(ascii: "t"): hypervisor.state.trace.isEnabled.toggle()
         case UInt8(ascii: "T"): trace(hypervisor, count: 64)
+        case UInt8(ascii: "P"): preconditionFailure("asked for on the console")
         case UInt8(ascii: "R"): Machine.stop(.reboot)
         default: break
         }

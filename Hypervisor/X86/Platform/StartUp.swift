@@ -129,6 +129,7 @@ public enum StartUp {
         let processor = unsafe Ref(unsafePointer: processorPointer)
         unsafe machineState.processor = processor
         findIOAPICs(acpi, memory, hypervisor)
+        setWallclock(hypervisor)
 
         // Who gets which memory.
         let imageStart = (cx86_image_start() &- HostPaging.imageBase) & ~0x1f_ffff
@@ -282,6 +283,45 @@ public enum StartUp {
                 chip.program(pin, vector: 0, isLevel: false, isActiveLow: false, masked: true, target: 0)
                 pin &+= 1
             }
+        }
+    }
+    /// The time of day from the battery-backed clock, until Dom0 sets it. Motorola MC146818 data sheet.
+    private static func setWallclock(_ hypervisor: Ref<Hypervisor>) {
+        func register(_ index: UInt8) -> UInt64 {
+            cx86_out8(0x70, index)
+            return UInt64(cx86_in8(0x71))
+        }
+        func reading() -> (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) {
+            var tries = 1_000_000
+            while register(0x0a) & 0x80 != 0, tries > 0 { tries &-= 1 }
+            return (register(0), register(2), register(4), register(7), register(8), register(9))
+        }
+        // Two equal readings: no update ran between.
+        var now = reading()
+        var tries = 8
+        while tries > 0 {
+            let again = reading()
+            if again == now { break }
+            now = again
+            tries &-= 1
+        }
+        let isBinary = register(0x0b) & 4 != 0
+        let is24Hour = register(0x0b) & 2 != 0
+        func number(_ raw: UInt64) -> UInt64 { isBinary ? raw : (raw &>> 4) &* 10 &+ (raw & 15) }
+        var hour = number(now.2 & 0x7f)
+        if !is24Hour { hour = hour % 12 &+ (now.2 & 0x80 != 0 ? 12 : 0) }
+        let year = 2000 &+ number(now.5)
+        let month = max(number(now.4), 1)
+        // Days since 1970 in the proleptic Gregorian calendar, years counted from March.
+        let shifted = month > 2 ? year : year &- 1
+        let days =
+            shifted &* 365 &+ shifted / 4 &- shifted / 100 &+ shifted / 400
+            &+ (153 &* (month > 2 ? month &- 3 : month &+ 9) &+ 2) / 5 &+ number(now.3) &- 1 &- 719_468
+        let seconds = days &* 86400 &+ hour &* 3600 &+ number(now.1) &* 60 &+ number(now.0)
+        do throws(XenError) {
+            try hypervisor.setWallclock(seconds: seconds, nanoseconds: 0, systemTime: hypervisor.state.now())
+        } catch {
+            hypervisor.print("(sv) the battery-backed clock gives no sensible time\n")
         }
     }
     private static func enableSerialInput(_ hypervisor: Ref<Hypervisor>) {

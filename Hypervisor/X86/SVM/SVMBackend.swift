@@ -200,6 +200,7 @@ enum SVMBackend {
         let efer = vmcb[.efer]
         return GuestPagingState(
             cr0: vmcb[.cr0], cr3: vmcb[.cr3], cr4: vmcb[.cr4], efer: efer, privilegeLevel: vmcb[.cpl],
-            isLongMode: efer & (1 << 10) != 0 && vmcb[VMCBSegment.cs.attributes] & 0x200 != 0)
+            isLongMode: efer & (1 << 10) != 0 && vmcb[VMCBSegment.cs.attributes] & 0x200 != 0,
+            acceptsInterrupts: vmcb[.rflags] & 0x200 != 0 && vmcb[.interruptShadow] & 1 == 0)
     }
 }
