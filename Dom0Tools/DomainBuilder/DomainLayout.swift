@@ -48,12 +48,13 @@ struct DomainLayout {
         memoryByteCount = memoryKiB * 1024 / page * page
         let end = min(memoryByteCount, Self.lowMemoryLimit)
         var taken: [Range<UInt64>] = [0..<Self.firstMebibyte]
+        let kernelEnd = kernel.segments.map(\.end).max() ?? 0
+        guard kernelEnd <= end else {
+            throw .doesNotFit(
+                what: "the kernel \(kernelPath) (it is linked to \(hexText(kernel.segments[0].address)))",
+                neededKiB: kernelEnd / 1024 + (kernelEnd % 1024 == 0 ? 0 : 1), memoryKiB: end / 1024)
+        }
         for segment in kernel.segments {
-            guard segment.end <= end else {
-                throw .doesNotFit(
-                    what: "the kernel \(kernelPath) (it is linked to \(hexText(segment.address)))",
-                    neededKiB: (segment.end + 1023) / 1024, memoryKiB: end / 1024)
-            }
             taken.append(segment.address / page * page..<(segment.end + page - 1) / page * page)
         }
         guard end > Self.firstMebibyte else {
