@@ -68,6 +68,19 @@ import XenABI
         #expect(what.contains("kernel") && needed == 32 * 1024 + 64 && memory == mebibytes * 1024)
     }
 
+    @Test func aKernelAtTheEndOfTheAddressSpaceIsRefused() {
+        let kernel = SyntheticKernel.elf(
+            segments: [
+                .init(address: 0x100_0000, content: [1], memoryByteCount: 0x1000),
+                .init(address: .max - 0x1fff, content: [1], memoryByteCount: 0x1fff),
+            ], notes: SyntheticKernel.linuxNotes(entry: 0x100_0000))
+        let error = #expect(throws: BuilderError.self) { try plan(specification(kernel: kernel)) }
+        guard case .doesNotFit = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
     @Test func aSmallKernelRunsIn16MiB() throws {
         let kernel = SyntheticKernel.elf(
             is64Bit: false, machine: 3,
