@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import SharedMemory
+import SharedMemory
 public import XenABI
 
 /// What a port is, as `EVTCHNOP_status` tells.

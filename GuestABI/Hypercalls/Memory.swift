@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import SharedMemory
+import SharedMemory
 public import XenABI
 
 /// One region of a memory map; `type` as `E820Type`.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import SharedMemory
+import SharedMemory
 public import XenABI
 
 /// Scheduler operations. `HYPERVISOR_sched_op`, `public/sched.h`.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import SharedMemory
+import SharedMemory
 public import XenABI
 
 /// What the hypervisor says of itself. `HYPERVISOR_xen_version`, `public/version.h`.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CGuest
 import SharedMemory
-public import XenABI
+import XenABI
 
 /// What the loader told: copied at start, so that its memory may be used for something else.
 public struct BootInformation {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import SharedMemory
-public import XenABI
+import XenABI
 
 /// System time, as the hypervisor publishes it beside each vCPU's event flags. `struct vcpu_time_info`, `public/xen.h`.
 public enum Clock {

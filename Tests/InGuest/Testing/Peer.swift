@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-public import GuestABI
-public import SharedMemory
+import GuestABI
+import SharedMemory
 public import XenABI
 
 /// The page that a test and its peer share, granted by domain 0.
