@@ -582,6 +582,7 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
             #expect(setContext(control, short) == failure(.noData))
         }
         #expect(setContext(control, size, buffer: Caller.nowhere) == failure(.badAddress))
+        #expect(setContext(control, .max) == failure(.tooBig))
         size = writeStream(control, type: mtrr, length: 239)
         #expect(setContext(control, size) == failure(.invalidArgument))
         size = writeStream(control, type: mtrr, instance: 1, length: 240)

@@ -104,8 +104,8 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(machine.consoleText == "(d12) other\r\n(d3) one two\r\n(d3) three.[2J\r\n")
         // A line without end is cut.
         machine.log.console.removeAll()
-        #expect(write(first, String(repeating: "x", count: 130)) == 0)
-        #expect(machine.consoleText == "(d3) " + String(repeating: "x", count: 120) + "\r\n")
+        #expect(write(first, String(repeating: "x", count: 250)) == 0)
+        #expect(machine.consoleText == "(d3) " + String(repeating: "x", count: 248) + "\r\n")
     }
     @Test func badRequests() throws {
         let machine = FakeMachine()

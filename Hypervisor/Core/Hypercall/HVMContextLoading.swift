@@ -7,6 +7,7 @@ import XenABI
 extension Ref<VirtualCPU> {
     /// Loads a stream of records: a header, any of those a domain has, an end. Records before a bad one have taken effect.
     func loadContext(of target: Ref<Domain>, from buffer: UInt64, size: UInt32) throws(XenError) {
+        guard size <= Self.maximumContextSize else { throw .tooBig }
         let hypervisor = hypervisor
         guard let scratch = hypervisor.state.frames.allocate(order: 0, owner: .hypervisor) else {
             throw .noMemory
@@ -44,6 +45,8 @@ extension Ref<VirtualCPU> {
             position &+= length
         }
     }
+    /// More than 128 vCPUs with all their records need.
+    private static var maximumContextSize: UInt32 { 4 << 20 }
     /// A CPU record before `flags` joined it.
     private static var oldCPURecordSize: Int { 1016 }
     private static func loadedSize(_ type: UInt16) -> Int? {
