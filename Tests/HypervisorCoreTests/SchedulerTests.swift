@@ -112,6 +112,21 @@ struct SchedulerTests {
         #expect(plain(machine.hypervisor.reschedule(cpu: 0) == vcpu))
         #expect(plain(vcpu.state.runState == .running))
     }
+    @Test func whoeverWakesDuringALongTurnGetsOnlyTheWakeCredit() throws {
+        let machine = FakeMachine()
+        let long = try #require(try plain(machine.makeDomain(1).vcpu(0)))
+        let fresh = try #require(try plain(machine.makeDomain(2).vcpu(0)))
+        long.domain.pause()
+        long.domain.unpause()
+        fresh.domain.pause()
+        #expect(plain(machine.hypervisor.reschedule(cpu: 0) == long))
+        machine.tsc += 100_000_000
+        fresh.domain.unpause()
+        #expect(plain(fresh.state.virtualRuntime == 100_000_000 - 5_000_000))
+        #expect(plain(machine.hypervisor.reschedule(cpu: 0) == fresh))
+        machine.tsc += 5_500_000
+        #expect(plain(machine.hypervisor.reschedule(cpu: 0) == long))
+    }
     @Test func pausesAreCounted() throws {
         let machine = FakeMachine()
         let vcpu = try #require(try plain(machine.makeDomain(1).vcpu(0)))

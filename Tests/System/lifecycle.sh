@@ -17,7 +17,7 @@ expect_equal "memory of the DomU is near 128 MiB" yes \
     "$(in_domu life 20 "awk '/MemTotal/ { print (\$2 > 80000 && \$2 < 131072) ? \"yes\" : \$2 }' /proc/meminfo")"
 
 expect "pause" svctl pause life
-svctl list life | grep -q -- '--p' || fail "list does not show the pause: $(svctl list)"
+svctl list life | grep -q -- '-.p' || fail "list does not show the pause: $(svctl list)"
 time_of() { svctl list --json life | sed -n 's/.*"cpu_time_ns"[^0-9]*\([0-9]*\).*/\1/p'; }
 spent=$(time_of)
 sleep 1

@@ -61,7 +61,14 @@ public struct Scheduler: ~Copyable {
 
     /// A vCPU that may run again joins the queue; the CPU is told if it should run at once.
     mutating func wake(_ vcpu: Ref<VirtualCPU>, now: UInt64) {
-        let floor = fieldRuntime > Self.wakeCredit ? fieldRuntime &- Self.wakeCredit : 0
+        // The field moves on while the current vCPU runs, not only when one is chosen: otherwise who wakes after a long
+        // turn of somebody else would have all of that turn as credit.
+        var field = fieldRuntime
+        if let running = current[0] {
+            let used = now > running.state.runStateEntryTime ? now &- running.state.runStateEntryTime : 0
+            field = max(field, running.state.virtualRuntime &+ used)
+        }
+        let floor = field > Self.wakeCredit ? field &- Self.wakeCredit : 0
         if vcpu.state.virtualRuntime < floor { vcpu.state.virtualRuntime = floor }
         enqueue(vcpu)
         guard let running = current[0] else {
