@@ -8,7 +8,7 @@ head -c 64M /dev/zero >/tmp/bench.img
 config=$(CMDLINE=sv.address=10.77.0.9/24 make_config bench "disk = [ '/tmp/bench.img,raw,xvda,w' ]" \
     "vif = [ 'bridge=xenbr0' ]")
 sed -i 's#/boot/domu-initrd#/tmp/bench-initrd#' "$config"
-svctl create "$config" >/dev/null || fail "create"
+svctl create -q "$config" >/dev/null || fail "create"
 wait_console bench 120 "domu: ready"
 attach bench
 coproc server { /share/measure serve 5001; }
