@@ -4,7 +4,7 @@
 . /share/bench.sh
 
 cat /boot/domu-initrd /share/measure.cpio >/tmp/bench-initrd
-head -c 64M /dev/zero >/tmp/bench.img
+dd if=/dev/zero of=/tmp/bench.img bs=1M count=64 2>/dev/null
 config=$(CMDLINE=sv.address=10.77.0.9/24 make_config bench "disk = [ '/tmp/bench.img,raw,xvda,w' ]" \
     "vif = [ 'bridge=xenbr0' ]")
 sed -i 's#/boot/domu-initrd#/tmp/bench-initrd#' "$config"
