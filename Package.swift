@@ -60,12 +60,14 @@ targets += [
 targets += [
     .target(name: "CGuest", path: "GuestABI/CGuest", exclude: ["guest.ld", "toolset.json"]),
     .target(
-        name: "GuestABI", dependencies: ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "CGuest"],
+        name: "GuestABI",
+        dependencies: ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "CGuest"],
         path: "GuestABI", exclude: ["CGuest"], swiftSettings: settings),
 ]
 targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
 let guests = [
-    "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM", "Timer",
+    "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM",
+    "Timer",
     "BadPointers", "Privilege", "Machine", "Control", "DomainLife", "Interdomain", "Benchmark",
 ]
 targets += guests.map(guest)
@@ -74,12 +76,15 @@ targets += guests.map(guest)
 targets += [
     .target(
         name: "CCompression", path: "Dom0Tools/CCompression",
-        linkerSettings: [.linkedLibrary("lzma"), .linkedLibrary("zstd"), .linkedLibrary("lz4"), .linkedLibrary("z")]),
+        linkerSettings: [
+            .linkedLibrary("lzma"), .linkedLibrary("zstd"), .linkedLibrary("lz4"), .linkedLibrary("z"),
+        ]),
     .target(name: "CLinuxXen", path: "Dom0Tools/CLinuxXen"),
     .target(name: "CBackends", path: "Dom0Tools/CBackends"),
     module("Reactor", "Dom0Tools/Reactor", ["CLinuxXen"]),
     module("LinuxXen", "Dom0Tools/LinuxXen", ["XenABI", "SharedMemory", "CLinuxXen"]),
-    module("DomainBuilder", "Dom0Tools/DomainBuilder", ["XenABI", "SharedMemory", "LinuxXen", "CCompression"]),
+    module(
+        "DomainBuilder", "Dom0Tools/DomainBuilder", ["XenABI", "SharedMemory", "LinuxXen", "CCompression"]),
     module("XenStoreServer", "Dom0Tools/XenStoreServer", ["XenABI", "XenStoreWire"]),
     module(
         "XenStoreService", "Dom0Tools/XenStoreService",
@@ -89,15 +94,26 @@ targets += [
     module("ControlAPI", "Dom0Tools/ControlAPI", ["Configuration"]),
     module(
         "DomainManager", "Dom0Tools/DomainManager",
-        ["Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenBus", "XenStoreServer", "XenStoreService", "XenStoreClient",
-         "XenStoreWire",
-         "Reactor", "XenABI", "SharedMemory", "RingProtocol", logging]),
+        [
+            "Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenBus", "XenStoreServer",
+            "XenStoreService", "XenStoreClient",
+            "XenStoreWire",
+            "Reactor", "XenABI", "SharedMemory", "RingProtocol", logging,
+        ]),
     module(
         "Backends", "Dom0Tools/Backends",
-        ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "XenStoreClient", "LinuxXen",
-         "Reactor", "CLinuxXen", "CBackends"]),
+        [
+            "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire",
+            "XenStoreClient", "LinuxXen",
+            "Reactor", "CLinuxXen", "CBackends",
+        ]),
     tool("svctl", "Dom0Tools/svctl", ["ControlAPI", "Configuration", argumentParser]),
-    tool("svd", "Dom0Tools/svd", ["DomainManager", "DomainBuilder", "LinuxXen", "ControlAPI", "Reactor", "XenABI", argumentParser, logging]),
+    tool(
+        "svd", "Dom0Tools/svd",
+        [
+            "DomainManager", "DomainBuilder", "LinuxXen", "ControlAPI", "Reactor", "XenABI", argumentParser,
+            logging,
+        ]),
     tool("svkernel", "Dom0Tools/svkernel", ["DomainBuilder"]),
     tool("svback", "Dom0Tools/svback", ["Backends", "Reactor"]),
 ]
@@ -113,7 +129,9 @@ targets += [
     tests("XenStoreWire", ["XenABI"]),
     tests("HypervisorCore", ["TestSupport", "XenABI", "SharedMemory"]),
     tests("HypervisorX86", ["TestSupport", "HypervisorCore", "XenABI", "SharedMemory"]),
-    tests("XenStoreServer", ["XenStoreWire", "XenStoreService", "XenStoreClient", "Reactor", "SharedMemory", "XenABI"]),
+    tests(
+        "XenStoreServer",
+        ["XenStoreWire", "XenStoreService", "XenStoreClient", "Reactor", "SharedMemory", "XenABI"]),
     tests("Configuration"),
     tests("ControlAPI", ["Configuration"]),
     tests("DomainBuilder", ["CCompression", "XenABI", "SharedMemory", "LinuxXen"]),
@@ -127,7 +145,8 @@ if Context.environment["XEN_HEADERS"] != nil {
     targets += [
         .systemLibrary(name: "CXenHeaders", path: "Tests/CXenHeaders"),
         .testTarget(
-            name: "XenABICompatTests", dependencies: ["XenABI", "CXenHeaders"], path: "Tests/XenABICompatTests",
+            name: "XenABICompatTests", dependencies: ["XenABI", "CXenHeaders"],
+            path: "Tests/XenABICompatTests",
             swiftSettings: settings),
     ]
 }
@@ -158,8 +177,10 @@ let products: [Product] =
         ("GuestABI", ["GuestABI"]),
     ].filter { names.isSuperset(of: $0.1) }.map { .library(name: $0.0, type: .static, targets: $0.1) }
     + guests.filter { names.contains("Guest\($0)") }
-        .map { .library(name: "Guest\($0)", type: .static, targets: ["Guest\($0)"]) }
-    + ["svctl", "svd", "svback", "svkernel"].filter(names.contains).map { .executable(name: $0, targets: [$0]) }
+    .map { .library(name: "Guest\($0)", type: .static, targets: ["Guest\($0)"]) }
+    + ["svctl", "svd", "svback", "svkernel"].filter(names.contains).map {
+        .executable(name: $0, targets: [$0])
+    }
 
 let package = Package(
     name: "Swiftvisor",

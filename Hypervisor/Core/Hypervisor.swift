@@ -32,7 +32,8 @@ public struct MachineHooks {
     /// What CPUID tells guests for a leaf and subleaf, before what depends on the vCPU.
     public var cpuid: (_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDRegisters
     public init(
-        readTSC: @escaping () -> UInt64, kick: @escaping (Int) -> Void, consoleWrite: @escaping (UInt8) -> Void,
+        readTSC: @escaping () -> UInt64, kick: @escaping (Int) -> Void,
+        consoleWrite: @escaping (UInt8) -> Void,
         stopMachine: @escaping (MachineStop) -> Void, createBackendState: @escaping (Ref<VirtualCPU>) -> Bool,
         destroyBackendState: @escaping (Ref<VirtualCPU>) -> Void,
         loadContext: @escaping (Ref<VirtualCPU>, CPUContext) -> Void,

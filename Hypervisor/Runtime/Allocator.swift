@@ -5,6 +5,7 @@ import CX86
 // fixed arena and is never given back, so the image's memory use is known when it is linked.
 
 private let arenaByteCount = 16384
+// SAFETY: one CPU allocates, at start-up, before any other code could.
 nonisolated(unsafe) private var arena: InlineArray<2048, UInt64> = InlineArray(repeating: 0)
 nonisolated(unsafe) private var arenaUsed = 0
 
@@ -15,7 +16,8 @@ public func allocate(
 ) -> Int32 {
     let mask = Int(bitPattern: max(alignment, 16)) &- 1
     let start = unsafe (arenaUsed &+ mask) & ~mask
-    guard alignment <= 4096, byteCount <= UInt(arenaByteCount), start &+ Int(bitPattern: byteCount) <= arenaByteCount
+    guard alignment <= 4096, byteCount <= UInt(arenaByteCount),
+        start &+ Int(bitPattern: byteCount) <= arenaByteCount
     else { return 12 }
     unsafe arenaUsed = start &+ Int(bitPattern: byteCount)
     // SAFETY: the range lies inside the arena, which has static storage.

@@ -5,6 +5,7 @@ import XenABI
 @safe public struct ABIView<Layout: ABILayout>: BitwiseCopyable {
     @usableFromInline let base: UnsafeMutableRawPointer
     /// - Parameter unsafeBase: `Layout.byteCount` mapped bytes, aligned to 8, that outlive the view.
+    // SAFETY: the caller vouches for the storage, as documented.
     @inlinable public init(unsafeBase: UnsafeMutableRawPointer) { unsafe base = unsafeBase }
     @inlinable public subscript<Value: BitwiseCopyable>(field: Field<Layout, Value>) -> Value {
         // SAFETY: the layout tests prove offset + size <= byteCount and natural alignment;

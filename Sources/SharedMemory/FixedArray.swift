@@ -8,6 +8,7 @@
     public let count: Int
     /// - Parameter unsafeStorage: room for `count` elements, initialised to `initial` here.
     @inlinable public init(unsafeStorage: UnsafeMutableRawPointer, count: Int, repeating initial: Element) {
+        // SAFETY: the caller vouches for the storage, as documented.
         unsafe base = unsafeStorage.bindMemory(to: Element.self, capacity: count)
         self.count = count
         unsafe base.initialize(repeating: initial, count: count)

@@ -11,13 +11,15 @@ import XenABI
     /// Number of 4096-byte frames in the window.
     public let frameCount: UInt64
     @inlinable public init(unsafeBase: UnsafeMutableRawPointer, frameCount: UInt64) {
+        // SAFETY: the caller vouches for the window, which is never unmapped.
         unsafe base = unsafeBase
         self.frameCount = frameCount
     }
 
     @inlinable @inline(__always)
     func pointer(_ frame: MachineFrame, _ offset: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
-        precondition(frame.rawValue < frameCount && offset >= 0 && byteCount >= 0 && offset &+ byteCount <= pageSize)
+        precondition(
+            frame.rawValue < frameCount && offset >= 0 && byteCount >= 0 && offset &+ byteCount <= pageSize)
         // SAFETY: the frame is inside the window and the bytes inside the frame.
         return unsafe base.advanced(by: Int(truncatingIfNeeded: frame.rawValue &<< 12) &+ offset)
     }
@@ -56,7 +58,8 @@ import XenABI
     }
     /// Copies bytes between two frames, each run within its page. The runs may overlap.
     @inlinable public func copy(
-        _ byteCount: Int, from source: MachineFrame, at sourceOffset: Int, to target: MachineFrame, at targetOffset: Int
+        _ byteCount: Int, from source: MachineFrame, at sourceOffset: Int, to target: MachineFrame,
+        at targetOffset: Int
     ) {
         let from = unsafe pointer(source, sourceOffset, byteCount)
         // SAFETY: both runs are in range.

@@ -8,6 +8,7 @@
 @safe public struct Ref<Value: ~Copyable>: BitwiseCopyable, Equatable, @unchecked Sendable {
     @usableFromInline let pointer: UnsafeMutablePointer<Value>
     /// - Parameter unsafePointer: initialised storage that is never freed.
+    // SAFETY: the caller vouches for the storage, as documented.
     @inlinable public init(unsafePointer: UnsafeMutablePointer<Value>) { unsafe pointer = unsafePointer }
     /// The value. The owner of the lock that guards it is the only one who may look.
     @inlinable public var state: Value {

@@ -65,6 +65,7 @@ import XenABI
         let index = (~taken).trailingZeroBitCount
         memory.storeWord(taken | (1 &<< UInt64(index)), block, 1)
         count &+= 1
+        // SAFETY: the slot lies in a frame that this pool owns.
         let pointer = unsafe slot(index, in: block, memory)
         // SAFETY: the slot is free, so it holds no value.
         unsafe pointer.initialize(to: value)

@@ -8,6 +8,7 @@ import XenABI
 @safe public struct SharedView<Layout: ABILayout>: BitwiseCopyable, @unchecked Sendable {
     @usableFromInline let base: UnsafeMutableRawPointer
     /// - Parameter unsafeBase: `Layout.byteCount` mapped bytes, aligned to 8, that outlive the view.
+    // SAFETY: the caller vouches for the storage, as documented.
     @inlinable public init(unsafeBase: UnsafeMutableRawPointer) { unsafe base = unsafeBase }
 
     @inlinable @inline(__always)

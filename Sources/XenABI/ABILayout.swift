@@ -17,5 +17,7 @@ public struct Field<Layout: ABILayout, Value: BitwiseCopyable>: BitwiseCopyable,
 
 extension Field where Value: FixedWidthInteger {
     /// The `index`th element of an array that starts at this field. `index` is the caller's to check.
-    @inlinable public func element(_ index: Int) -> Field { Field(at: offset &+ index &* MemoryLayout<Value>.size) }
+    @inlinable public func element(_ index: Int) -> Field {
+        Field(at: offset &+ index &* MemoryLayout<Value>.size)
+    }
 }

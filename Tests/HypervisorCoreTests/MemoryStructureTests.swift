@@ -28,7 +28,9 @@ struct FrameAllocatorTests {
         }
         var taken = Set<UInt64>()
         for (frame, order) in held {
-            for number in frame.rawValue..<frame.rawValue + (1 << UInt64(order)) { #expect(plain(taken.insert(number).inserted)) }
+            for number in frame.rawValue..<frame.rawValue + (1 << UInt64(order)) {
+                #expect(plain(taken.insert(number).inserted))
+            }
         }
         for (frame, order) in held { machine.hypervisor.state.frames.free(frame, order: order) }
         #expect(plain(machine.hypervisor.state.frames.freeFrames == before))
@@ -36,16 +38,19 @@ struct FrameAllocatorTests {
     }
     @Test func whatAnOwnerWroteIsGoneForTheNext() throws {
         let machine = FakeMachine()
-        let frame = try #require(plain(machine.hypervisor.state.frames.allocate(order: 0, owner: .hypervisor)))
+        let frame = try #require(
+            plain(machine.hypervisor.state.frames.allocate(order: 0, owner: .hypervisor)))
         machine.memory.storeWord(0x5ec2e7, frame, 17)
         machine.hypervisor.state.frames.free(frame)
-        let again = try #require(plain(machine.hypervisor.state.frames.allocate(order: 0, owner: DomainID(rawValue: 3))))
+        let again = try #require(
+            plain(machine.hypervisor.state.frames.allocate(order: 0, owner: DomainID(rawValue: 3))))
         #expect(plain(again == frame))
         #expect(plain(machine.memory.loadWord(again, 17) == 0))
     }
     @Test func aPinnedFrameIsFreedByItsLastPin() throws {
         let machine = FakeMachine()
-        let frame = try #require(plain(machine.hypervisor.state.frames.allocate(order: 0, owner: DomainID(rawValue: 3))))
+        let frame = try #require(
+            plain(machine.hypervisor.state.frames.allocate(order: 0, owner: DomainID(rawValue: 3))))
         let free = machine.hypervisor.state.frames.freeFrames
         try machine.hypervisor.state.frames.pin(frame)
         try machine.hypervisor.state.frames.pin(frame)
@@ -78,7 +83,10 @@ struct PhysicalMapTests {
         #expect(plain(domain.state.physmap.lookup(GuestFrame(rawValue: 0x480)) == nil))
         for gfn in (0x400..<0x600 as Range<UInt64>) where gfn != 0x480 {
             let mapping = try #require(plain(domain.state.physmap.lookup(GuestFrame(rawValue: gfn))))
-            #expect(plain(mapping.frame.rawValue == gfn - 0x200 && mapping.type == .ram && mapping.isWritable && mapping.order == 0))
+            #expect(
+                plain(
+                    mapping.frame.rawValue == gfn - 0x200 && mapping.type == .ram && mapping.isWritable
+                        && mapping.order == 0))
         }
     }
     @Test func refusesMisalignedAndFarFrames() throws {
@@ -86,7 +94,8 @@ struct PhysicalMapTests {
         let domain = try machine.makeDomain(1, pages: 1)
         #expect(throws: XenError.invalidArgument) {
             try domain.state.physmap.map(
-                GuestFrame(rawValue: 1), to: MachineFrame(rawValue: 0x200), order: 9, type: .ram, writable: true,
+                GuestFrame(rawValue: 1), to: MachineFrame(rawValue: 0x200), order: 9, type: .ram,
+                writable: true,
                 frames: &machine.hypervisor.state.frames)
         }
         #expect(throws: XenError.invalidArgument) {
@@ -108,7 +117,10 @@ struct PhysicalMapTests {
                 GuestFrame(rawValue: gfn), to: MachineFrame(rawValue: 0x200), type: .foreign, writable: false,
                 frames: &machine.hypervisor.state.frames)
         }
-        #expect(plain(machine.hypervisor.state.frames.freeFrames == before - (domain.state.physmap.tableCount - tables)))
+        #expect(
+            plain(
+                machine.hypervisor.state.frames.freeFrames == before
+                    - (domain.state.physmap.tableCount - tables)))
         domain.state.physmap.tearDown(frames: &machine.hypervisor.state.frames)
         #expect(plain(machine.hypervisor.state.frames.freeFrames == before + tables))
         #expect(plain(domain.state.physmap.lookup(GuestFrame(rawValue: 0)) == nil))
@@ -187,14 +199,16 @@ struct RecentEntryTests {
             switch next(3) {
             case 0:
                 try domain.state.physmap.map(
-                    GuestFrame(rawValue: gfn & ~511), to: MachineFrame(rawValue: 512 * (1 + next(4))), order: 9, type: .ram,
+                    GuestFrame(rawValue: gfn & ~511), to: MachineFrame(rawValue: 512 * (1 + next(4))),
+                    order: 9, type: .ram,
                     writable: next(2) == 0, frames: &machine.hypervisor.state.frames)
             case 1:
                 try domain.state.physmap.map(
                     GuestFrame(rawValue: gfn), to: MachineFrame(rawValue: 1024 + next(512)), type: .grant,
                     writable: next(2) == 0, frames: &machine.hypervisor.state.frames)
             default:
-                try domain.state.physmap.unmap(GuestFrame(rawValue: gfn), frames: &machine.hypervisor.state.frames)
+                try domain.state.physmap.unmap(
+                    GuestFrame(rawValue: gfn), frames: &machine.hypervisor.state.frames)
             }
             for _ in 0..<8 {
                 let probe = GuestFrame(rawValue: next(8 * 512))

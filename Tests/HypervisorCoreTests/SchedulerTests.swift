@@ -6,7 +6,9 @@ import Testing
 import XenABI
 
 struct SystemClockTests {
-    @Test(arguments: [1_000_000, 999_999_999, 1_000_000_000, 1_193_182, 2_595_000_000, 5_000_000_000] as [UInt64])
+    @Test(
+        arguments: [1_000_000, 999_999_999, 1_000_000_000, 1_193_182, 2_595_000_000, 5_000_000_000]
+            as [UInt64])
     func aSecondOfTicksIsASecond(hertz: UInt64) {
         let clock = SystemClock(hertz: hertz, baseTSC: 1000)
         for seconds: UInt64 in [1, 60, 86400] {
@@ -48,7 +50,8 @@ struct TimerQueueTests {
         deadlines.sort()
         for deadline in deadlines {
             #expect(plain(machine.hypervisor.state.timers.earliest == deadline))
-            #expect(plain(deadline == 0 || machine.hypervisor.state.timers.popExpired(now: deadline - 1) == nil))
+            #expect(
+                plain(deadline == 0 || machine.hypervisor.state.timers.popExpired(now: deadline - 1) == nil))
             #expect(plain(machine.hypervisor.state.timers.popExpired(now: deadline) != nil))
         }
         #expect(plain(machine.hypervisor.state.timers.earliest == .max))
@@ -168,12 +171,19 @@ struct SchedulerTests {
         let domain = try machine.makeDomain(1)
         let vcpu = try #require(plain(domain.vcpu(0)))
         machine.set(SetSingleshotTimerLayoutFields.timeout, 1_000, at: 0x100, in: domain)
-        #expect(plain(vcpu.hypercall(HypercallNumber.vcpu, UInt64(VCPUOperation.setSingleshotTimer), 0, 0x100) == 0))
+        #expect(
+            plain(
+                vcpu.hypercall(HypercallNumber.vcpu, UInt64(VCPUOperation.setSingleshotTimer), 0, 0x100) == 0)
+        )
         #expect(plain(machine.hypervisor.nextDeadline(cpu: 0) == 1_000))
         // A port bound to VIRQ_TIMER, unmasked.
         machine.write(0 as UInt32, at: 0x200, in: domain)
         machine.write(0 as UInt32, at: 0x204, in: domain)
-        #expect(plain(vcpu.hypercall(HypercallNumber.eventChannel, UInt64(EventChannelOperation.bindVirtualInterrupt), 0x200) == 0))
+        #expect(
+            plain(
+                vcpu.hypercall(
+                    HypercallNumber.eventChannel, UInt64(EventChannelOperation.bindVirtualInterrupt), 0x200)
+                    == 0))
         machine.tsc = 1_000
         machine.hypervisor.runTimers(cpu: 0)
         #expect(plain(vcpu.info?.load(.upcallPending) == 1))
@@ -184,8 +194,14 @@ struct SchedulerTests {
         let domain = try machine.makeDomain(1, vcpus: 2)
         let vcpu = try #require(plain(domain.vcpu(0)))
         let refused = XenError.invalidArgument.returnValue
-        #expect(plain(vcpu.hypercall(HypercallNumber.vcpu, UInt64(VCPUOperation.setSingleshotTimer), 1, 0x100) == refused))
-        #expect(plain(vcpu.hypercall(HypercallNumber.vcpu, UInt64(VCPUOperation.stopSingleshotTimer), 1) == refused))
+        #expect(
+            plain(
+                vcpu.hypercall(HypercallNumber.vcpu, UInt64(VCPUOperation.setSingleshotTimer), 1, 0x100)
+                    == refused))
+        #expect(
+            plain(
+                vcpu.hypercall(HypercallNumber.vcpu, UInt64(VCPUOperation.stopSingleshotTimer), 1) == refused)
+        )
         let missing = XenError.noEntry.returnValue
         #expect(plain(vcpu.hypercall(HypercallNumber.vcpu, UInt64(VCPUOperation.isUp), 2) == missing))
         #expect(plain(vcpu.hypercall(HypercallNumber.vcpu, UInt64(VCPUOperation.isUp), .max) == missing))

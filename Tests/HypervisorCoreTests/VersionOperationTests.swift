@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import SharedMemory
 import TestSupport
-// SPDX-License-Identifier: Apache-2.0
 import Testing
 import XenABI
 

@@ -24,7 +24,9 @@ struct InstructionDecoderTests {
         Case(bytes: [0x48, 0x8b, 0x4f, 0x10], size: 8, access: .load(register: 1, isSigned: false)),
         Case(bytes: [0x44, 0x8b, 0x00], size: 4, access: .load(register: 8, isSigned: false)),
         Case(bytes: [0x66, 0x89, 0x1c, 0x24], size: 2, access: .store(register: 3)),  // mov [rsp], bx
-        Case(bytes: [0x8b, 0x04, 0x25, 0x20, 0, 0xe0, 0xfe], size: 4, access: .load(register: 0, isSigned: false)),
+        Case(
+            bytes: [0x8b, 0x04, 0x25, 0x20, 0, 0xe0, 0xfe], size: 4,
+            access: .load(register: 0, isSigned: false)),
         Case(bytes: [0x8b, 0x05, 1, 2, 3, 4], size: 4, access: .load(register: 0, isSigned: false)),  // [rip+…]
         Case(bytes: [0xc7, 0x07, 0x78, 0x56, 0x34, 0x12], size: 4, access: .storeImmediate(0x1234_5678)),
         Case(bytes: [0xc6, 0x07, 0xff], size: 1, access: .storeImmediate(.max)),
@@ -33,7 +35,9 @@ struct InstructionDecoderTests {
         Case(bytes: [0x48, 0x63, 0x07], size: 4, access: .load(register: 0, isSigned: true)),
         Case(bytes: [0x87, 0x07], size: 4, access: .exchange(register: 0)),
         Case(bytes: [0xf7, 0x07, 0, 0x10, 0, 0], size: 4, access: .test(register: nil, immediate: 0x1000)),
-        Case(bytes: [0x83, 0x3f, 0xff], size: 4, access: .compare(register: nil, immediate: .max, memoryFirst: true)),
+        Case(
+            bytes: [0x83, 0x3f, 0xff], size: 4,
+            access: .compare(register: nil, immediate: .max, memoryFirst: true)),
         Case(bytes: [0x3b, 0x07], size: 4, access: .compare(register: 0, immediate: 0, memoryFirst: false)),
         Case(bytes: [0xf0, 0x83, 0x0f, 0x01], size: 4, access: .combine(.or, register: nil, immediate: 1)),
         Case(bytes: [0x21, 0x07], size: 4, access: .combine(.and, register: 0, immediate: 0)),

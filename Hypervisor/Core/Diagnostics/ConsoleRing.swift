@@ -74,7 +74,9 @@ extension Ref<Hypervisor> {
         }
     }
     /// One line about a domain: `(sv) d3: text 0x12 0x34`.
-    public func note(_ domain: DomainIDText, _ text: StaticString, _ first: UInt64? = nil, _ second: UInt64? = nil) {
+    public func note(
+        _ domain: DomainIDText, _ text: StaticString, _ first: UInt64? = nil, _ second: UInt64? = nil
+    ) {
         print("(sv) ")
         if let id = domain.id {
             print("d")

@@ -76,7 +76,8 @@ public struct Domain: ~Copyable {
     public var teardownNext: GuestFrame? = GuestFrame(rawValue: 0)
 
     public init(
-        hypervisor: Ref<Hypervisor>, id: DomainID, physmap: consuming PhysicalMap, sharedInfoFrame: MachineFrame,
+        hypervisor: Ref<Hypervisor>, id: DomainID, physmap: consuming PhysicalMap,
+        sharedInfoFrame: MachineFrame,
         events: consuming EventChannelTable, grants: consuming GrantTable
     ) {
         self.hypervisor = hypervisor

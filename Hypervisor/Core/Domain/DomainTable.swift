@@ -20,7 +20,11 @@ public struct DomainTable: ~Copyable {
         var high = count
         while low < high {
             let middle = (low &+ high) / 2
-            if let domain = slots[middle], domain.id.rawValue < id { low = middle &+ 1 } else { high = middle }
+            if let domain = slots[middle], domain.id.rawValue < id {
+                low = middle &+ 1
+            } else {
+                high = middle
+            }
         }
         return low
     }

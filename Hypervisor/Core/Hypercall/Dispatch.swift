@@ -16,7 +16,8 @@ extension Ref<VirtualCPU> {
         }
         guard state.paging.isLongMode else {
             // 32-bit callers need the compat layouts (Docs/Caveats.md).
-            registers[.rax] = UInt64(UInt32(bitPattern: Int32(truncatingIfNeeded: XenError.notImplemented.returnValue)))
+            registers[.rax] = UInt64(
+                UInt32(bitPattern: Int32(truncatingIfNeeded: XenError.notImplemented.returnValue)))
             return
         }
         let number = registers[.rax]

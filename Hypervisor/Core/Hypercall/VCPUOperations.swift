@@ -50,7 +50,8 @@ extension Ref<VirtualCPU> {
         case UInt64(VCPUOperation.registerVCPUInfo):
             let block = try copyIn(RegisterVCPUInfoLayout.self, at: argument)
             try registerInfo(
-                of: target, GuestFrame(rawValue: block[.guestFrame]), Int(block[Field<RegisterVCPUInfoLayout, UInt32>.offset]))
+                of: target, GuestFrame(rawValue: block[.guestFrame]),
+                Int(block[Field<RegisterVCPUInfoLayout, UInt32>.offset]))
             return 0
         case UInt64(VCPUOperation.sendNMI):
             guard argument == 0 else { throw .invalidArgument }
@@ -100,7 +101,9 @@ extension Ref<VirtualCPU> {
 
     /// Translates a guest-linear area once and pins its frames, so that it can be written while another address space is loaded.
     private func pinArea(_ address: UInt64, byteCount: Int) throws(XenError) -> AreaPlace {
-        guard address & 7 == 0, let frame = translate(linear: address, forWriting: true) else { throw .badAddress }
+        guard address & 7 == 0, let frame = translate(linear: address, forWriting: true) else {
+            throw .badAddress
+        }
         let offset = Int(truncatingIfNeeded: address & 0xfff)
         var second: MachineFrame?
         if offset &+ byteCount > pageSize {
@@ -167,7 +170,9 @@ extension Ref<VirtualCPU> {
         let block = try copyIn(VCPUContextLayout.self, at: argument)
         guard !target.state.isInitialised else { throw .exists }
         var context = CPUContext()
-        func word32(_ offset: Int) -> UInt64 { UInt64(block[Field<VCPUContextLayout, UInt32>(at: 8 &+ offset)]) }
+        func word32(_ offset: Int) -> UInt64 {
+            UInt64(block[Field<VCPUContextLayout, UInt32>(at: 8 &+ offset)])
+        }
         func word64(_ offset: Int) -> UInt64 { block[Field<VCPUContextLayout, UInt64>(at: 8 &+ offset)] }
         switch block[Field<VCPUContextLayout, UInt32>(at: 0)] {
         case VCPUContextMode.bits32:
@@ -188,8 +193,10 @@ extension Ref<VirtualCPU> {
             guard word32(52) == 0 else { throw .invalidArgument }
             func segment(_ index: Int) -> SegmentState {
                 SegmentState(
-                    selector: 0, attributes: block[Field<VCPUContextLayout, UInt16>(at: 8 &+ 104 &+ 2 &* index)],
-                    limit: UInt32(truncatingIfNeeded: word32(84 &+ 4 &* index)), base: word32(64 &+ 4 &* index))
+                    selector: 0,
+                    attributes: block[Field<VCPUContextLayout, UInt16>(at: 8 &+ 104 &+ 2 &* index)],
+                    limit: UInt32(truncatingIfNeeded: word32(84 &+ 4 &* index)),
+                    base: word32(64 &+ 4 &* index))
             }
             context.cs = segment(0)
             context.ds = segment(1)
@@ -198,7 +205,9 @@ extension Ref<VirtualCPU> {
             context.tr = segment(4)
             context.fs = context.ds
             context.gs = context.ds
-            guard context.cs.attributes & 0x80 != 0, context.ss.attributes & 0x80 != 0 else { throw .invalidArgument }
+            guard context.cs.attributes & 0x80 != 0, context.ss.attributes & 0x80 != 0 else {
+                throw .invalidArgument
+            }
         case VCPUContextMode.bits64:
             context.rax = word64(0)
             context.rcx = word64(8)

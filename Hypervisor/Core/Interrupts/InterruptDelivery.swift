@@ -51,7 +51,9 @@ extension Ref<VirtualCPU> {
             case 2: break
             case 3: if target == self { return }
             default:
-                if !target.state.apic.matches(destination: destination, isLogical: isLogical, senderIsX2: senderIsX2) {
+                if !target.state.apic.matches(
+                    destination: destination, isLogical: isLogical, senderIsX2: senderIsX2)
+                {
                     return
                 }
             }

@@ -23,13 +23,15 @@ public struct InterruptRouting: ~Copyable {
     /// First vector the hypervisor keeps to itself.
     public static var firstOwnVector: UInt8 { 0xf0 }
     public var pinCount: Int = 0
-    var entries: InlineArray<240, RedirectionEntry> = InlineArray(repeating: RedirectionEntry(rawValue: 0x10000))
+    var entries: InlineArray<240, RedirectionEntry> = InlineArray(
+        repeating: RedirectionEntry(rawValue: 0x10000))
     /// Level-triggered pins waiting for Dom0's end of interrupt: masked in hardware.
     var isWaiting: InlineArray<240, Bool> = InlineArray(repeating: false)
     /// Pins the hypervisor uses itself (its serial port).
     public var ownPin: Int = -1
     /// Writes a hardware entry: pin, vector, level, active low, masked.
-    public var program: (_ pin: Int, _ vector: UInt8, _ isLevel: Bool, _ isActiveLow: Bool, _ masked: Bool) -> Void
+    public var program:
+        (_ pin: Int, _ vector: UInt8, _ isLevel: Bool, _ isActiveLow: Bool, _ masked: Bool) -> Void
 
     public init(program: @escaping (Int, UInt8, Bool, Bool, Bool) -> Void) { self.program = program }
 
@@ -48,7 +50,8 @@ public struct InterruptRouting: ~Copyable {
         guard pin != ownPin else { return }
         let entry = entries[pin]
         let usable = entry.deliveryMode <= 1 && entry.vector >= 0x20 && entry.vector < Self.firstOwnVector
-        program(pin, entry.vector, entry.isLevel, entry.isActiveLow, entry.isMasked || isWaiting[pin] || !usable)
+        program(
+            pin, entry.vector, entry.isLevel, entry.isActiveLow, entry.isMasked || isWaiting[pin] || !usable)
     }
     /// The hardware raised `vector`. True if it came from a level-triggered pin, which is masked until `ended`.
     public mutating func raised(vector: UInt8) -> Bool {

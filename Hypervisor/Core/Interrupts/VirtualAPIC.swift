@@ -201,7 +201,9 @@ public struct VirtualAPIC: BitwiseCopyable, Sendable {
             }
         case 0x28: errorStatus = 0
         case 0x30:
-            if isX2 { command = UInt64(high) &<< 32 | UInt64(value) } else {
+            if isX2 {
+                command = UInt64(high) &<< 32 | UInt64(value)
+            } else {
                 command = command & 0xffff_ffff_0000_0000 | UInt64(value & ~0x1000)
             }
             let target = UInt32(truncatingIfNeeded: command &>> 32)

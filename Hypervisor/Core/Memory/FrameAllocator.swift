@@ -79,7 +79,9 @@ public struct FrameAllocator: ~Copyable {
             $0.first = head
             $0.second = Self.none
         }
-        if head != Self.none { records.withElement(Int(head)) { $0.second = UInt32(truncatingIfNeeded: frame) } }
+        if head != Self.none {
+            records.withElement(Int(head)) { $0.second = UInt32(truncatingIfNeeded: frame) }
+        }
         heads[order] = UInt32(truncatingIfNeeded: frame)
     }
 

@@ -59,7 +59,9 @@ extension Ref<VirtualCPU> {
             }
             guard entry & Self.present != 0 else { return nil }
             let isPDPTEOfPAE = !isLong && isPAE && level == 2
-            if forWriting, !isPDPTEOfPAE, entry & Self.writable == 0, paging.cr0 & (1 << 16) != 0 { return nil }
+            if forWriting, !isPDPTEOfPAE, entry & Self.writable == 0, paging.cr0 & (1 << 16) != 0 {
+                return nil
+            }
             let isLeaf = level == 0 || (entry & Self.large != 0 && !isPDPTEOfPAE && level <= 2)
             if isLeaf {
                 let wanted = Self.accessed | (forWriting ? Self.dirty : 0)
@@ -77,7 +79,9 @@ extension Ref<VirtualCPU> {
                     frame = ((entry & Self.addressMask) &>> 12) & ~span
                     frame |= (linear &>> 12) & span
                 } else if level == 1 {
-                    frame = ((entry & 0xffc0_0000) &>> 12) | ((entry & 0x1f_e000) &<< 7) | ((linear &>> 12) & 0x3ff)
+                    frame =
+                        ((entry & 0xffc0_0000) &>> 12) | ((entry & 0x1f_e000) &<< 7)
+                        | ((linear &>> 12) & 0x3ff)
                 } else {
                     frame = (entry & 0xffff_f000) &>> 12
                 }
@@ -96,7 +100,9 @@ extension Ref<VirtualCPU> {
         var done = 0
         while done < byteCount {
             let (address, overflow) = linear.addingReportingOverflow(UInt64(truncatingIfNeeded: done))
-            guard !overflow, let frame = translate(linear: address, forWriting: forWriting) else { throw .badAddress }
+            guard !overflow, let frame = translate(linear: address, forWriting: forWriting) else {
+                throw .badAddress
+            }
             let offset = Int(truncatingIfNeeded: address & 0xfff)
             let count = min(byteCount &- done, pageSize &- offset)
             body(frame, offset, done, count)
@@ -121,7 +127,9 @@ extension Ref<VirtualCPU> {
         var done = 0
         while done < byteCount {
             let (address, overflow) = linear.addingReportingOverflow(UInt64(truncatingIfNeeded: done))
-            guard !overflow, let frame = translate(linear: address, forWriting: false) else { throw .badAddress }
+            guard !overflow, let frame = translate(linear: address, forWriting: false) else {
+                throw .badAddress
+            }
             let offset = Int(truncatingIfNeeded: address & 0xfff)
             let count = min(byteCount &- done, pageSize &- offset)
             block.fill(at: done, count: count, from: memory, frame: frame, frameOffset: offset)
@@ -137,7 +145,9 @@ extension Ref<VirtualCPU> {
         var done = 0
         while done < total {
             let (address, overflow) = linear.addingReportingOverflow(UInt64(truncatingIfNeeded: done))
-            guard !overflow, let frame = translate(linear: address, forWriting: true) else { throw .badAddress }
+            guard !overflow, let frame = translate(linear: address, forWriting: true) else {
+                throw .badAddress
+            }
             let offset = Int(truncatingIfNeeded: address & 0xfff)
             let count = min(total &- done, pageSize &- offset)
             block.drain(at: done, count: count, to: memory, frame: frame, frameOffset: offset)
@@ -166,7 +176,9 @@ extension Ref<VirtualCPU> {
         return block[Field<ScratchLayout, Word>(at: 0)]
     }
     /// Writes an integer at a linear address.
-    public func write<Word: FixedWidthInteger & BitwiseCopyable>(_ value: Word, at linear: UInt64) throws(XenError) {
+    public func write<Word: FixedWidthInteger & BitwiseCopyable>(_ value: Word, at linear: UInt64)
+        throws(XenError)
+    {
         let offset = Int(truncatingIfNeeded: linear & 0xfff)
         if offset &+ MemoryLayout<Word>.size <= pageSize {
             guard let frame = translate(linear: linear, forWriting: true) else { throw .badAddress }

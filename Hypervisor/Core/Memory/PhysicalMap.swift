@@ -115,7 +115,8 @@ public struct PhysicalMap: ~Copyable {
                 let frame = ((entry & NestedEntryFormat.addressMask) &>> 12) &+ offset
                 return Mapping(
                     frame: MachineFrame(rawValue: frame),
-                    type: MappingType(rawValue: UInt8(truncatingIfNeeded: (entry &>> NestedEntryFormat.typeShift) & 15))
+                    type: MappingType(
+                        rawValue: UInt8(truncatingIfNeeded: (entry &>> NestedEntryFormat.typeShift) & 15))
                         ?? .none,
                     isWritable: entry & format.writableBit != 0, order: order)
             }
@@ -125,7 +126,9 @@ public struct PhysicalMap: ~Copyable {
     }
 
     private func leaf(_ frame: MachineFrame, _ type: MappingType, _ writable: Bool, large: Bool) -> UInt64 {
-        var entry = (frame.rawValue &<< 12) | format.leafBits | (UInt64(type.rawValue) &<< NestedEntryFormat.typeShift)
+        var entry =
+            (frame.rawValue &<< 12) | format.leafBits
+            | (UInt64(type.rawValue) &<< NestedEntryFormat.typeShift)
         if writable { entry |= format.writableBit }
         if large { entry |= NestedEntryFormat.largeBit }
         switch type {
@@ -188,7 +191,9 @@ public struct PhysicalMap: ~Copyable {
         if former & format.presentMask != 0 {
             needsFlush = true
             if level > 0, former & NestedEntryFormat.largeBit == 0 {
-                freeTables(MachineFrame(rawValue: (former & NestedEntryFormat.addressMask) &>> 12), level &- 1, &frames)
+                freeTables(
+                    MachineFrame(rawValue: (former & NestedEntryFormat.addressMask) &>> 12), level &- 1,
+                    &frames)
             }
         }
         if level > 0 { forgetRecent() }
@@ -215,8 +220,12 @@ public struct PhysicalMap: ~Copyable {
         if level > 0 {
             for index in 0..<512 {
                 let entry = memory.loadWord(table, index)
-                guard entry & format.presentMask != 0, entry & NestedEntryFormat.largeBit == 0 else { continue }
-                freeTables(MachineFrame(rawValue: (entry & NestedEntryFormat.addressMask) &>> 12), level &- 1, &frames)
+                guard entry & format.presentMask != 0, entry & NestedEntryFormat.largeBit == 0 else {
+                    continue
+                }
+                freeTables(
+                    MachineFrame(rawValue: (entry & NestedEntryFormat.addressMask) &>> 12), level &- 1,
+                    &frames)
             }
         }
         frames.free(table)

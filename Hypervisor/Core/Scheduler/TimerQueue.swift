@@ -38,11 +38,13 @@ public struct TimerQueue: ~Copyable {
     public static func byteCount(capacity: Int) -> Int { capacity &* (MemoryLayout<TimerRecord>.stride &+ 4) }
 
     /// - Parameter unsafeStorage: `byteCount(capacity:)` bytes, aligned to 8, for ever.
+    // SAFETY: the caller's storage is as large as byteCount(capacity:) says, and stays.
     @unsafe public init(unsafeStorage: UnsafeMutableRawPointer, capacity: Int) {
         // SAFETY: the caller's storage holds both arrays.
         unsafe records = FixedArray(unsafeStorage: unsafeStorage, count: capacity, repeating: TimerRecord())
         unsafe heap = FixedArray(
-            unsafeStorage: unsafeStorage.advanced(by: capacity &* MemoryLayout<TimerRecord>.stride), count: capacity,
+            unsafeStorage: unsafeStorage.advanced(by: capacity &* MemoryLayout<TimerRecord>.stride),
+            count: capacity,
             repeating: 0)
         var index = 0
         while index < capacity {
@@ -117,7 +119,9 @@ public struct TimerQueue: ~Copyable {
         while true {
             var child = 2 &* place &+ 1
             guard child < queuedCount else { break }
-            if child &+ 1 < queuedCount, self.deadline(at: child &+ 1) < self.deadline(at: child) { child &+= 1 }
+            if child &+ 1 < queuedCount, self.deadline(at: child &+ 1) < self.deadline(at: child) {
+                child &+= 1
+            }
             guard self.deadline(at: child) < deadline else { break }
             put(heap[child], at: place)
             place = child

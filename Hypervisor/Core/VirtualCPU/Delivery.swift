@@ -7,7 +7,8 @@ extension Ref<VirtualCPU> {
     /// The state to book time under while neither running nor waiting for a CPU.
     var restingState: RunState {
         if state.isDown { return .offline }
-        return state.isBlocked && domain.state.pauseCount == 0 ? .blocked : (state.isBlocked ? .blocked : .offline)
+        return state.isBlocked && domain.state.pauseCount == 0
+            ? .blocked : (state.isBlocked ? .blocked : .offline)
     }
     func becomeRunnable() {
         guard state.runningOn < 0, !state.isQueued else { return }
@@ -61,10 +62,14 @@ extension Ref<VirtualCPU> {
 
     /// `evtchn_upcall_pending` went from 0 to 1: interrupt the vCPU the way it asked for. Xen docs/misc/pvh; D.2 of the ABI notes.
     public func upcallBecamePending() {
-        if hypervisor.state.trace.isEnabled { trace(.upcall, UInt64(state.upcallVector), state.isBlocked ? 1 : 0) }
+        if hypervisor.state.trace.isEnabled {
+            trace(.upcall, UInt64(state.upcallVector), state.isBlocked ? 1 : 0)
+        }
         if state.upcallVector != 0 {
             // Nothing reaches a software-disabled APIC; the pending byte stays for whoever looks.
-            if state.apic.isSoftwareEnabled { state.apic.setPending(vector: state.upcallVector, isLevel: false) }
+            if state.apic.isSoftwareEnabled {
+                state.apic.setPending(vector: state.upcallVector, isLevel: false)
+            }
         }
         wake()
     }
@@ -87,7 +92,8 @@ extension Ref<VirtualCPU> {
     public func trace(_ event: TraceEvent, _ first: UInt64, _ second: UInt64) {
         hypervisor.state.trace.append(
             TraceRecord(
-                tsc: hypervisor.state.hooks.readTSC(), event: event, domain: domain.id.rawValue, vcpu: state.id,
+                tsc: hypervisor.state.hooks.readTSC(), event: event, domain: domain.id.rawValue,
+                vcpu: state.id,
                 first: first, second: second))
     }
 
@@ -137,12 +143,14 @@ extension Ref<VirtualCPU> {
     }
     private func writeTime(_ view: SharedView<VCPUTimeInfoLayout>, _ clock: SystemClock) {
         let version = view.load(.version)
-        view.store((version | 1) , to: .version)
+        view.store((version | 1), to: .version)
         fullMemoryBarrier()
         view.store(clock.baseTSC &+ state.tscOffset, to: .tscTimestamp)
         view.store(0, to: .systemTime)
         view.store(clock.multiplier, to: .tscToSystemMultiplier)
-        view.store(UInt8(bitPattern: clock.shift), to: Field<VCPUTimeInfoLayout, UInt8>(at: Field<VCPUTimeInfoLayout, Int8>.tscShift.offset))
+        view.store(
+            UInt8(bitPattern: clock.shift),
+            to: Field<VCPUTimeInfoLayout, UInt8>(at: Field<VCPUTimeInfoLayout, Int8>.tscShift.offset))
         view.store(TimeInfoFlag.tscStable, to: .flags)
         fullMemoryBarrier()
         view.store((version | 1) &+ 1, to: .version)

@@ -97,7 +97,8 @@ public struct VirtualCPU: ~Copyable {
     /// Inside `HYPERVISOR_multicall`: the entry at hand cannot be continued by itself.
     public var isInMulticall = false
     /// Paging state of the exit being handled.
-    public var paging = GuestPagingState(cr0: 0, cr3: 0, cr4: 0, efer: 0, privilegeLevel: 3, isLongMode: false)
+    public var paging = GuestPagingState(
+        cr0: 0, cr3: 0, cr4: 0, efer: 0, privilegeLevel: 3, isLongMode: false)
     /// TSC offset of this vCPU: guest TSC = host TSC + offset.
     public var tscOffset: UInt64 = 0
 

@@ -29,7 +29,9 @@ enum GuestCPUID {
         case 1:
             var answer = CPUIDAnswer.host(1, 0)
             // Not offered: MONITOR, DS-CPL, VMX, SMX, EST, TM2, PDCM, PCID where no INVPCID, DCA, TSC-deadline timer.
-            answer.c &= ~(1 << 3 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 15 | 1 << 18 | 1 << 24 | 1 << 27)
+            answer.c &=
+                ~(1 << 3 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 15 | 1 << 18 | 1 << 24
+                | 1 << 27)
             answer.c |= 1 << 31 | 1 << 21
             if Machine.xcr0Mask & 4 == 0 { answer.c &= ~(1 << 28 | 1 << 12 | 1 << 29) }
             if !Machine.hasXSAVE { answer.c &= ~(1 << 26 | 1 << 28) }
@@ -42,7 +44,8 @@ enum GuestCPUID {
             var answer = CPUIDAnswer.host(7, 0)
             answer.a = 0
             // Kept: FSGSBASE, BMI1, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB, SHA.
-            var keep: UInt32 = 1 << 0 | 1 << 3 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 18 | 1 << 19 | 1 << 20
+            var keep: UInt32 =
+                1 << 0 | 1 << 3 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 18 | 1 << 19 | 1 << 20
             keep |= 1 << 23 | 1 << 24 | 1 << 29
             if Machine.xcr0Mask & 4 != 0 { keep |= 1 << 5 }
             answer.b &= keep

@@ -15,7 +15,9 @@ enum GuestMSR {
             guard vcpu.state.apic.isX2 else { return nil }
             let now = vcpu.hypervisor.state.now()
             if number == 0x830 {
-                return vcpu.state.apic.read(0x30, now: now).map { UInt64($0) | UInt64(vcpu.state.apic.commandHigh) &<< 32 }
+                return vcpu.state.apic.read(0x30, now: now).map {
+                    UInt64($0) | UInt64(vcpu.state.apic.commandHigh) &<< 32
+                }
             }
             return vcpu.state.apic.read(Int(number &- 0x800), now: now).map(UInt64.init)
         case 0x10: return cx86_rdtsc() &+ vcpu.state.tscOffset
@@ -28,10 +30,13 @@ enum GuestMSR {
         case 0x17a, 0x17b: return 0
         case 0x400...0x47f: return 0
         case 0xc001_0015: return 0
-        case 0xc001_0010, 0xc001_001a, 0xc001_001d, 0xc001_001f, 0xc001_0055, 0xc001_0140, 0xc001_0141: return 0
+        case 0xc001_0010, 0xc001_001a, 0xc001_001d, 0xc001_001f, 0xc001_0055, 0xc001_0140, 0xc001_0141:
+            return 0
         case 0xc001_1029: return 2
         case 0xc001_0000...0xc001_0007, 0xc001_0200...0xc001_020b: return 0
-        case 0xc001_0112, 0xc001_0113, 0xc001_0111, 0xc001_1023, 0xc001_1022, 0xc001_1020, 0xc001_1021, 0xc001_102c: return 0
+        case 0xc001_0112, 0xc001_0113, 0xc001_0111, 0xc001_1023, 0xc001_1022, 0xc001_1020, 0xc001_1021,
+            0xc001_102c:
+            return 0
         case 0x1d9, 0x1db, 0x1dc, 0x1dd, 0x1de: return 0
         case 0xc000_0103: return vcpu.svm[.tscAux]
         case 0xce, 0x140: return 0
@@ -39,7 +44,9 @@ enum GuestMSR {
         default: return nil
         }
     }
-    static func write(_ number: UInt32, _ value: UInt64, _ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) -> Bool {
+    static func write(_ number: UInt32, _ value: UInt64, _ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>)
+        -> Bool
+    {
         switch number {
         case 0xc000_0080:
             // SCE, LME, LMA (as it is), NXE, FFXSR.
@@ -77,7 +84,8 @@ enum GuestMSR {
         case 0x200...0x20f, 0x250, 0x258, 0x259, 0x268...0x26f: return true
         case 0x8b, 0xc001_0020: return true
         case 0x179, 0x17a, 0x17b, 0x400...0x47f: return true
-        case 0xc001_0015, 0xc001_0010, 0xc001_001f, 0xc001_1029, 0xc001_0055, 0xc001_1023, 0xc001_1022, 0xc001_1020,
+        case 0xc001_0015, 0xc001_0010, 0xc001_001f, 0xc001_1029, 0xc001_0055, 0xc001_1023, 0xc001_1022,
+            0xc001_1020,
             0xc001_1021, 0xc001_102c, 0xc001_0141:
             return true
         case 0xc001_0000...0xc001_0007, 0xc001_0200...0xc001_020b: return true
@@ -97,7 +105,8 @@ enum GuestMSR {
 enum HypercallPage {
     static func write(_ value: UInt64, _ vcpu: Ref<VirtualCPU>) -> Bool {
         guard value & 0xfff == 0,
-            let mapping = vcpu.domain.state.physmap.lookup(GuestFrame(rawValue: value &>> 12)), mapping.type == .ram,
+            let mapping = vcpu.domain.state.physmap.lookup(GuestFrame(rawValue: value &>> 12)),
+            mapping.type == .ram,
             mapping.isWritable
         else { return false }
         let memory = vcpu.hypervisor.state.memory

@@ -116,7 +116,9 @@ enum DeviceAccess {
 
     private static func read(_ address: GuestPhysical, _ size: Int, _ vcpu: Ref<VirtualCPU>) -> UInt64 {
         let offset = address.pageOffset
-        if vcpu.state.apic.isHardwareEnabled, !vcpu.state.apic.isX2, address.frame.rawValue == vcpu.state.apic.baseFrame {
+        if vcpu.state.apic.isHardwareEnabled, !vcpu.state.apic.isX2,
+            address.frame.rawValue == vcpu.state.apic.baseFrame
+        {
             let value = vcpu.state.apic.read(offset / 16, now: vcpu.hypervisor.state.now()) ?? 0
             return UInt64(value) &>> UInt64(8 &* (offset & 3))
         }
@@ -125,9 +127,12 @@ enum DeviceAccess {
         }
         return .max
     }
-    private static func write(_ address: GuestPhysical, _ size: Int, _ value: UInt64, _ vcpu: Ref<VirtualCPU>) {
+    private static func write(_ address: GuestPhysical, _ size: Int, _ value: UInt64, _ vcpu: Ref<VirtualCPU>)
+    {
         let offset = address.pageOffset
-        if vcpu.state.apic.isHardwareEnabled, !vcpu.state.apic.isX2, address.frame.rawValue == vcpu.state.apic.baseFrame {
+        if vcpu.state.apic.isHardwareEnabled, !vcpu.state.apic.isX2,
+            address.frame.rawValue == vcpu.state.apic.baseFrame
+        {
             if offset & 15 == 0 { _ = vcpu.writeAPIC(offset / 16, UInt32(truncatingIfNeeded: value)) }
             return
         }

@@ -17,7 +17,9 @@ public enum MemoryAccess: BitwiseCopyable, Equatable, Sendable {
     case compare(register: Int?, immediate: UInt64, memoryFirst: Bool)
 }
 
-public enum CombineOperation: UInt8, BitwiseCopyable, Sendable { case add = 0, or = 1, and = 4, subtract = 5, xor = 6 }
+public enum CombineOperation: UInt8, BitwiseCopyable, Sendable {
+    case add = 0, or = 1, and = 4, subtract = 5, xor = 6
+}
 
 /// An instruction with one memory operand, as a nested page fault on a device page meets it.
 public struct MemoryInstruction: BitwiseCopyable, Equatable, Sendable {
@@ -98,7 +100,8 @@ public struct InstructionDecoder: ~Copyable {
             let width = isLongMode ? (addressPrefix ? 4 : 8) : (has16BitAddress ? 2 : 4)
             guard number(width) != nil else { return nil }
             let size = opcode & 1 == 0 ? 1 : operandBytes
-            return make(size, size, 0, opcode < 0xa2 ? .load(register: 0, isSigned: false) : .store(register: 0), rex)
+            return make(
+                size, size, 0, opcode < 0xa2 ? .load(register: 0, isSigned: false) : .store(register: 0), rex)
         }
         var secondByte = false
         if opcode == 0x0f {
@@ -115,9 +118,13 @@ public struct InstructionDecoder: ~Copyable {
         if secondByte {
             switch opcode {
             case 0xb6, 0xbe:
-                return make(1, operandBytes, register, .load(register: register, isSigned: opcode == 0xbe), rex, byteRegister: false)
+                return make(
+                    1, operandBytes, register, .load(register: register, isSigned: opcode == 0xbe), rex,
+                    byteRegister: false)
             case 0xb7, 0xbf:
-                return make(2, operandBytes, register, .load(register: register, isSigned: opcode == 0xbf), rex, byteRegister: false)
+                return make(
+                    2, operandBytes, register, .load(register: register, isSigned: opcode == 0xbf), rex,
+                    byteRegister: false)
             default: return nil
             }
         }
@@ -127,7 +134,9 @@ public struct InstructionDecoder: ~Copyable {
         case 0x8a, 0x8b: return make(size, size, register, .load(register: register, isSigned: false), rex)
         case 0x86, 0x87: return make(size, size, register, .exchange(register: register), rex)
         case 0x63 where isLongMode:
-            return make(4, operandBytes, register, .load(register: register, isSigned: true), rex, byteRegister: false)
+            return make(
+                4, operandBytes, register, .load(register: register, isSigned: true), rex, byteRegister: false
+            )
         case 0xc6, 0xc7:
             guard register & 7 == 0, let value = immediate(size) else { return nil }
             return make(size, size, 0, .storeImmediate(value), rex, byteRegister: false)
@@ -136,19 +145,24 @@ public struct InstructionDecoder: ~Copyable {
             guard register & 7 <= 1, let value = immediate(size) else { return nil }
             return make(size, size, 0, .test(register: nil, immediate: value), rex, byteRegister: false)
         case 0x38, 0x39:
-            return make(size, size, register, .compare(register: register, immediate: 0, memoryFirst: true), rex)
+            return make(
+                size, size, register, .compare(register: register, immediate: 0, memoryFirst: true), rex)
         case 0x3a, 0x3b:
-            return make(size, size, register, .compare(register: register, immediate: 0, memoryFirst: false), rex)
+            return make(
+                size, size, register, .compare(register: register, immediate: 0, memoryFirst: false), rex)
         case 0x00, 0x01, 0x08, 0x09, 0x20, 0x21, 0x28, 0x29, 0x30, 0x31:
             guard let operation = CombineOperation(rawValue: opcode &>> 3) else { return nil }
             return make(size, size, register, .combine(operation, register: register, immediate: 0), rex)
         case 0x80, 0x81, 0x83:
             guard let value = immediate(opcode == 0x81 ? size : 1) else { return nil }
             if register & 7 == 7 {
-                return make(size, size, 0, .compare(register: nil, immediate: value, memoryFirst: true), rex, byteRegister: false)
+                return make(
+                    size, size, 0, .compare(register: nil, immediate: value, memoryFirst: true), rex,
+                    byteRegister: false)
             }
             guard let operation = CombineOperation(rawValue: UInt8(register & 7)) else { return nil }
-            return make(size, size, 0, .combine(operation, register: nil, immediate: value), rex, byteRegister: false)
+            return make(
+                size, size, 0, .combine(operation, register: nil, immediate: value), rex, byteRegister: false)
         default: return nil
         }
     }
@@ -158,7 +172,8 @@ public struct InstructionDecoder: ~Copyable {
     ) -> MemoryInstruction {
         MemoryInstruction(
             length: at, byteCount: byteCount, registerBytes: registerBytes,
-            isHighByte: byteRegister && byteCount == 1 && rex == 0 && register >= 4 && register < 8, access: access)
+            isHighByte: byteRegister && byteCount == 1 && rex == 0 && register >= 4 && register < 8,
+            access: access)
     }
     private mutating func skipAddress(_ mod: UInt8, _ rm: UInt8, _ has16BitAddress: Bool) -> Bool {
         if has16BitAddress {

@@ -23,7 +23,10 @@ public enum HostInterrupts {
     static func handle(_ frame: ABIView<ExceptionFrameLayout>) {
         let vector = UInt8(truncatingIfNeeded: frame[.vector])
         if vector >= 32 {
-            guard vector != LocalAPIC.spuriousVector, let processor = unsafe machineState.processor else { return }
+            // SAFETY: the machine's state is written at start-up and by this CPU only.
+            guard vector != LocalAPIC.spuriousVector, let processor = unsafe machineState.processor else {
+                return
+            }
             processor.state.pending[vector] = true
             processor.state.hasPending = true
             return
@@ -108,16 +111,17 @@ enum PanicReport {
         }
         unsafe machineState.isPanicking = true
         let vector = frame[.vector]
-        let name: StaticString = switch vector {
-        case 0: "divide error"
-        case 3: "breakpoint"
-        case 6: "invalid opcode (a Swift trap: a check of ours failed)"
-        case 8: "double fault"
-        case 13: "general protection"
-        case 14: "page fault"
-        case 18: "machine check"
-        default: "exception"
-        }
+        let name: StaticString =
+            switch vector {
+            case 0: "divide error"
+            case 3: "breakpoint"
+            case 6: "invalid opcode (a Swift trap: a check of ours failed)"
+            case 8: "double fault"
+            case 13: "general protection"
+            case 14: "page fault"
+            case 18: "machine check"
+            default: "exception"
+            }
         hypervisor.print("\n(sv) PANIC: ")
         hypervisor.print(name)
         hypervisor.print("\n")
@@ -132,7 +136,9 @@ enum PanicReport {
                 frame[Field<ExceptionFrameLayout, UInt64>(at: index &* 8 &+ 8)])
             index &+= 2
         }
-        hypervisor.print("(sv) (order: r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx)\n(sv) stack words that point into code:\n")
+        hypervisor.print(
+            "(sv) (order: r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx)\n(sv) stack words that point into code:\n"
+        )
         let memory = unsafe machineState.bootMemory
         var at = frame[.rsp] & ~7
         var found = 0
@@ -147,7 +153,9 @@ enum PanicReport {
             at &+= 8
         }
         if let vcpu = hypervisor.state.scheduler.current[0] {
-            line(hypervisor, "  current domain", UInt64(vcpu.domain.id.rawValue), " vcpu", UInt64(vcpu.state.id))
+            line(
+                hypervisor, "  current domain", UInt64(vcpu.domain.id.rawValue), " vcpu",
+                UInt64(vcpu.state.id))
         }
         hypervisor.print("(sv) last trace records:\n")
         ConsoleKeys.trace(hypervisor, count: 32)

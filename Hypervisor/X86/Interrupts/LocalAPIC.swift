@@ -29,10 +29,14 @@ public struct LocalAPIC: BitwiseCopyable {
         write(0x3e, 0b1011)
     }
     func read(_ index: UInt32) -> UInt32 {
-        isX2 ? UInt32(truncatingIfNeeded: cx86_rdmsr(0x800 &+ index)) : cx86_mmio_read32(base &+ UInt64(index) &* 16)
+        isX2
+            ? UInt32(truncatingIfNeeded: cx86_rdmsr(0x800 &+ index))
+            : cx86_mmio_read32(base &+ UInt64(index) &* 16)
     }
     func write(_ index: UInt32, _ value: UInt32) {
-        if isX2 { cx86_wrmsr(0x800 &+ index, UInt64(value)) } else {
+        if isX2 {
+            cx86_wrmsr(0x800 &+ index, UInt64(value))
+        } else {
             cx86_mmio_write32(base &+ UInt64(index) &* 16, value)
         }
     }

@@ -66,7 +66,8 @@ public struct ACPI: BitwiseCopyable {
         pm1aControl = UInt16(truncatingIfNeeded: memory.u32(fadt &+ 64))
         pm1bControl = UInt16(truncatingIfNeeded: memory.u32(fadt &+ 68))
         powerManagementTimer = UInt16(truncatingIfNeeded: memory.u32(fadt &+ 76))
-        if memory.u32(fadt &+ 4) >= 129, memory.u32(fadt &+ 112) & (1 << 10) != 0, memory.u8(fadt &+ 116) == 1 {
+        if memory.u32(fadt &+ 4) >= 129, memory.u32(fadt &+ 112) & (1 << 10) != 0, memory.u8(fadt &+ 116) == 1
+        {
             resetPort = UInt16(truncatingIfNeeded: memory.u64(fadt &+ 120))
             resetValue = memory.u8(fadt &+ 128)
         }

@@ -14,6 +14,7 @@ import SharedMemory
     @inline(__always)
     private func load<T: FixedWidthInteger & BitwiseCopyable>(_ address: UInt64, _ type: T.Type) -> T {
         guard address <= limit, limit &- address >= UInt64(MemoryLayout<T>.size),
+            // SAFETY: checked against the end of the direct map just before.
             let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(base &+ address))
         else { return 0 }
         // SAFETY: the direct map covers [0, limit).
@@ -24,7 +25,8 @@ import SharedMemory
     func u32(_ address: UInt64) -> UInt32 { load(address, UInt32.self) }
     func u64(_ address: UInt64) -> UInt64 { load(address, UInt64.self) }
     func store(_ value: UInt8, _ address: UInt64) {
-        guard address < limit, let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(base &+ address)) else { return }
+        guard address < limit, let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(base &+ address))
+        else { return }
         // SAFETY: the direct map covers [0, limit).
         unsafe pointer.storeBytes(of: value, as: UInt8.self)
     }

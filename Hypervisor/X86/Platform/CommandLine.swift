@@ -33,7 +33,8 @@ public struct CommandLine: BitwiseCopyable, Sendable {
             while nameLength < length, memory.u8(at &+ UInt64(nameLength)) != 61 { nameLength &+= 1 }
             let value = nameLength < length ? at &+ UInt64(nameLength) &+ 1 : 0
             let valueLength = nameLength < length ? length &- nameLength &- 1 : 0
-            let reader = OptionReader(memory: memory, name: at, nameLength: nameLength, value: value, valueLength: valueLength)
+            let reader = OptionReader(
+                memory: memory, name: at, nameLength: nameLength, value: value, valueLength: valueLength)
             if let problem = apply(reader, isFirst: isFirst) { complain(at, length, problem) }
             isFirst = false
             at &+= UInt64(length)
@@ -51,10 +52,14 @@ public struct CommandLine: BitwiseCopyable, Sendable {
                 return "takes com1, com2 or none"
             }
         } else if option.isNamed("dom0_mem") {
-            guard let size = option.size, size >= 32 << 20 else { return "takes a size of at least 32M, like 512M or 2G" }
+            guard let size = option.size, size >= 32 << 20 else {
+                return "takes a size of at least 32M, like 512M or 2G"
+            }
             dom0Memory = size
         } else if option.isNamed("dom0_max_vcpus") {
-            guard let count = option.number, count >= 1, count <= 128 else { return "takes a number from 1 to 128" }
+            guard let count = option.number, count >= 1, count <= 128 else {
+                return "takes a number from 1 to 128"
+            }
             dom0VCPUs = UInt32(count)
         } else if option.isNamed("loglvl") {
             guard let level = option.level else { return "takes error, warning, info, debug or all" }

@@ -9,7 +9,8 @@ enum ConsoleKeys {
         switch key {
         case UInt8(ascii: "h"):
             hypervisor.print(
-                "(sv) h this list; d domains; r scheduler; m memory; t trace on/off; T last trace records; P panic; R reboot\n")
+                "(sv) h this list; d domains; r scheduler; m memory; t trace on/off; T last trace records; P panic; R reboot\n"
+            )
         case UInt8(ascii: "d"): domains(hypervisor)
         case UInt8(ascii: "r"):
             hypervisor.print("(sv) queued vCPUs: ")
@@ -48,7 +49,8 @@ enum ConsoleKeys {
             domain.forEachVCPU { vcpu in
                 hypervisor.print("(sv)   v")
                 hypervisor.print(decimal: UInt64(vcpu.state.id))
-                hypervisor.print(vcpu.state.isDown ? " down" : vcpu.state.isBlocked ? " blocked" : " runnable")
+                hypervisor.print(
+                    vcpu.state.isDown ? " down" : vcpu.state.isBlocked ? " blocked" : " runnable")
                 hypervisor.print(vcpu.state.runningOn >= 0 ? " running" : "")
                 if vcpu.state.controlFrame != nil {
                     hypervisor.print(" rip ")
@@ -83,18 +85,19 @@ enum ConsoleKeys {
             hypervisor.print(decimal: UInt64(record.domain))
             hypervisor.print("v")
             hypervisor.print(decimal: UInt64(record.vcpu))
-            let name: StaticString = switch record.event {
-            case .none: " -"
-            case .exit: " exit"
-            case .hypercall: " hypercall"
-            case .switchTo: " switch"
-            case .interrupt: " interrupt"
-            case .inject: " inject"
-            case .error: " error"
-            case .nestedFault: " fault"
-            case .upcall: " upcall"
-            case .ended: " eoi"
-            }
+            let name: StaticString =
+                switch record.event {
+                case .none: " -"
+                case .exit: " exit"
+                case .hypercall: " hypercall"
+                case .switchTo: " switch"
+                case .interrupt: " interrupt"
+                case .inject: " inject"
+                case .error: " error"
+                case .nestedFault: " fault"
+                case .upcall: " upcall"
+                case .ended: " eoi"
+                }
             hypervisor.print(name)
             hypervisor.print(" ")
             hypervisor.print(hex: record.first)

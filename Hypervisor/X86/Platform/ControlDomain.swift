@@ -63,7 +63,9 @@ struct ControlDomainBuilder: ~Copyable {
         if boot.state.moduleCount > 1 {
             ramdisk = boot.state.modules[1]
             top = (top &- ramdisk.byteCount) & ~0xfff
-            guard top > kernel.high &+ module.byteCount else { return "dom0_mem is too small for kernel and initrd" }
+            guard top > kernel.high &+ module.byteCount else {
+                return "dom0_mem is too small for kernel and initrd"
+            }
         }
         let tables = (top &- 0x10000) & ~0xfff
         var file = (tables &- module.byteCount) & ~0xfff
@@ -84,11 +86,15 @@ struct ControlDomainBuilder: ~Copyable {
             while skip < length, commandLine[skip] == 32 { skip &+= 1 }
         }
         let ramdiskTarget = top
-        if ramdisk.byteCount > 0, module.start < top &+ ramdisk.byteCount, top < module.start &+ module.byteCount {
+        if ramdisk.byteCount > 0, module.start < top &+ ramdisk.byteCount,
+            top < module.start &+ module.byteCount
+        {
             // The initrd's place is where the kernel file is: park the file at its own place first if that is free.
             memory.move(module.byteCount, from: module.start, to: file)
         } else {
-            if ramdisk.byteCount > 0 { memory.move(ramdisk.byteCount, from: ramdisk.start, to: ramdiskTarget) }
+            if ramdisk.byteCount > 0 {
+                memory.move(ramdisk.byteCount, from: ramdisk.start, to: ramdiskTarget)
+            }
             memory.move(module.byteCount, from: module.start, to: file)
         }
         if let problem = load(file, module.byteCount) { return problem }
@@ -96,7 +102,8 @@ struct ControlDomainBuilder: ~Copyable {
         file = 0
 
         writeTables(
-            domain, at: tables, ramdisk: ramdiskTarget, ramdiskByteCount: ramdisk.byteCount, commandLine, skip, length)
+            domain, at: tables, ramdisk: ramdiskTarget, ramdiskByteCount: ramdisk.byteCount, commandLine,
+            skip, length)
         guard let vcpu = domain.vcpu(0) else { return "no vCPU" }
         var context = CPUContext()
         context.rip = kernel.entry
@@ -141,7 +148,9 @@ struct ControlDomainBuilder: ~Copyable {
             if type == 1, memoryBytes > 0 {
                 guard offset <= module.byteCount, fileBytes <= module.byteCount &- offset, physical < lowEnd,
                     memoryBytes < lowEnd
-                else { return "a segment of the Dom0 kernel does not fit: larger dom0_mem, or a damaged file" }
+                else {
+                    return "a segment of the Dom0 kernel does not fit: larger dom0_mem, or a damaged file"
+                }
                 kernel.low = min(kernel.low, physical)
                 kernel.high = max(kernel.high, physical &+ memoryBytes)
             } else if type == 4, offset <= module.byteCount, fileBytes <= module.byteCount &- offset {
@@ -186,7 +195,9 @@ struct ControlDomainBuilder: ~Copyable {
                 let fileBytes = is64 ? memory.u64(header &+ 32) : UInt64(memory.u32(header &+ 16))
                 let memoryBytes = is64 ? memory.u64(header &+ 40) : UInt64(memory.u32(header &+ 20))
                 memory.move(fileBytes, from: file &+ offset, to: physical)
-                if memoryBytes > fileBytes { memory.zero(memoryBytes &- fileBytes, at: physical &+ fileBytes) }
+                if memoryBytes > fileBytes {
+                    memory.zero(memoryBytes &- fileBytes, at: physical &+ fileBytes)
+                }
             }
             index &+= 1
         }
@@ -209,10 +220,13 @@ struct ControlDomainBuilder: ~Copyable {
             var order = 0
             if frame & 511 == 0, isOwnRun(frame, 512) {
                 order = 9
-                if domain.state.physmap.allowsGiantPages, frame & 0x3ffff == 0, isOwnRun(frame, 0x40000) { order = 18 }
+                if domain.state.physmap.allowsGiantPages, frame & 0x3ffff == 0, isOwnRun(frame, 0x40000) {
+                    order = 18
+                }
             }
             try domain.state.physmap.map(
-                GuestFrame(rawValue: frame), to: MachineFrame(rawValue: frame), order: order, type: .ram, writable: true,
+                GuestFrame(rawValue: frame), to: MachineFrame(rawValue: frame), order: order, type: .ram,
+                writable: true,
                 frames: &hypervisor.state.frames)
             var index = frame
             while index < frame &+ (1 &<< UInt64(order)) {
@@ -230,7 +244,8 @@ struct ControlDomainBuilder: ~Copyable {
         while frame < 256 {
             if !isOwn(frame), !boot.state.touchesRAM(frame: frame) {
                 try domain.state.physmap.map(
-                    GuestFrame(rawValue: frame), to: MachineFrame(rawValue: frame), type: .device, writable: true,
+                    GuestFrame(rawValue: frame), to: MachineFrame(rawValue: frame), type: .device,
+                    writable: true,
                     frames: &hypervisor.state.frames)
             }
             frame &+= 1
@@ -365,7 +380,8 @@ struct ControlDomainBuilder: ~Copyable {
         while let table = acpi.table(index, memory) {
             index &+= 1
             switch memory.u32(table) {
-            case 0x5043_4146, 0x4746_434d, 0x5444_5353, 0x5444_5350, 0x5453_4253, 0x4343_4c53, 0x4d44_534d, 0x5441_4457,
+            case 0x5043_4146, 0x4746_434d, 0x5444_5353, 0x5444_5350, 0x5453_4253, 0x4343_4c53, 0x4d44_534d,
+                0x5441_4457,
                 0x5444_5046:
                 // FACP MCFG SSDT PSDT SBST SLIC MSDM WDAT FPDT
                 memory.store(table, end)

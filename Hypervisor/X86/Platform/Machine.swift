@@ -30,6 +30,7 @@ import XenABI
     var keysAreOurs = false
 }
 
+// SAFETY: written at start-up, then under the hypervisor lock.
 nonisolated(unsafe) var machineState = MachineState()
 
 /// Names for the state above, and what the hooks do with it.
@@ -66,7 +67,8 @@ enum Machine {
     }
     /// A vCPU goes away: its vector state must not be saved into a page that is no longer its own.
     static func forgetVectorState(_ vcpu: Ref<VirtualCPU>) {
-        if let processor = unsafe machineState.processor, let loaded = processor.state.loaded, loaded == vcpu {
+        if let processor = unsafe machineState.processor, let loaded = processor.state.loaded, loaded == vcpu
+        {
             processor.state.loaded = nil
         }
     }
@@ -79,7 +81,9 @@ enum Machine {
     }
 
     static func serialInput() {
-        guard let serial = unsafe machineState.serial, let hypervisor = unsafe machineState.hypervisor else { return }
+        guard let serial = unsafe machineState.serial, let hypervisor = unsafe machineState.hypervisor else {
+            return
+        }
         var any = false
         while let byte = serial.read() {
             if byte == 1 {
@@ -87,7 +91,9 @@ enum Machine {
                 if unsafe machineState.escapeCount == 3 {
                     unsafe machineState.escapeCount = 0
                     unsafe machineState.keysAreOurs.toggle()
-                    hypervisor.print(unsafe machineState.keysAreOurs ? "(sv) keys go to the hypervisor; h lists them\n" : "(sv) keys go to Dom0\n")
+                    hypervisor.print(
+                        unsafe machineState.keysAreOurs
+                            ? "(sv) keys go to the hypervisor; h lists them\n" : "(sv) keys go to Dom0\n")
                     continue
                 }
             } else {
@@ -108,7 +114,9 @@ enum Machine {
     /// Maps a page of device memory where Dom0 touches it. False: there is RAM, or a device the hypervisor keeps.
     static func mapDevicePage(_ domain: Ref<Domain>, _ gfn: GuestFrame) -> Bool {
         guard domain.state.physmap.lookup(gfn) == nil, gfn.rawValue < 1 << 36 else { return false }
-        guard let boot = unsafe machineState.ramMap, !boot.state.touchesRAM(frame: gfn.rawValue) else { return false }
+        guard let boot = unsafe machineState.ramMap, !boot.state.touchesRAM(frame: gfn.rawValue) else {
+            return false
+        }
         // The local APIC's page and the window of message-signalled interrupts; the IO-APICs.
         if gfn.rawValue >= 0xfee00, gfn.rawValue < 0xfef00 { return false }
         if ioapic(at: gfn.address) != nil { return false }
@@ -125,7 +133,9 @@ enum Machine {
     static func ioapic(at address: GuestPhysical) -> Int? {
         var index = 0
         while unsafe index < machineState.ioapicCount {
-            if let chip = unsafe machineState.ioapics[index], chip.physicalAddress &>> 12 == address.frame.rawValue {
+            if let chip = unsafe machineState.ioapics[index],
+                chip.physicalAddress &>> 12 == address.frame.rawValue
+            {
                 return index
             }
             index &+= 1
@@ -134,7 +144,8 @@ enum Machine {
     }
     /// Reads a virtual IO-APIC: select at 0, window at 0x10. Intel 82093AA data sheet §3.
     static func readIOAPIC(_ index: Int, _ offset: Int) -> UInt32 {
-        guard let chip = unsafe machineState.ioapics[index], let hypervisor = unsafe machineState.hypervisor else {
+        guard let chip = unsafe machineState.ioapics[index], let hypervisor = unsafe machineState.hypervisor
+        else {
             return .max
         }
         let select = unsafe machineState.ioapicSelect[index]
@@ -150,7 +161,8 @@ enum Machine {
         }
     }
     static func writeIOAPIC(_ index: Int, _ offset: Int, _ value: UInt32) {
-        guard let chip = unsafe machineState.ioapics[index], let hypervisor = unsafe machineState.hypervisor else {
+        guard let chip = unsafe machineState.ioapics[index], let hypervisor = unsafe machineState.hypervisor
+        else {
             return
         }
         if offset == 0 {
@@ -172,7 +184,8 @@ enum Machine {
         }
         hypervisor.state.interrupts.set(pin, RedirectionEntry(rawValue: entry))
     }
-    static func programPin(_ pin: Int, _ vector: UInt8, _ isLevel: Bool, _ isActiveLow: Bool, _ masked: Bool) {
+    static func programPin(_ pin: Int, _ vector: UInt8, _ isLevel: Bool, _ isActiveLow: Bool, _ masked: Bool)
+    {
         guard let target = unsafe machineState.localAPIC?.id else { return }
         var index = 0
         while unsafe index < machineState.ioapicCount {
@@ -191,11 +204,12 @@ enum Machine {
     // MARK: End
 
     static func stop(_ how: MachineStop) {
-        let name: StaticString = switch how {
-        case .powerOff: "(sv) power off\n"
-        case .reboot: "(sv) reboot\n"
-        case .crash: "(sv) Dom0 crashed: reboot\n"
-        }
+        let name: StaticString =
+            switch how {
+            case .powerOff: "(sv) power off\n"
+            case .reboot: "(sv) reboot\n"
+            case .crash: "(sv) Dom0 crashed: reboot\n"
+            }
         unsafe machineState.hypervisor?.print(name)
         if how == .powerOff { powerOff() }
         reset()
@@ -203,12 +217,16 @@ enum Machine {
     private static func powerOff() {
         if let acpi = unsafe machineState.acpi, let type = acpi.sleepTypeA, acpi.pm1aControl != 0 {
             cx86_out16(acpi.pm1aControl, UInt16(type) &<< 10 | 1 << 13)
-            if acpi.pm1bControl != 0 { cx86_out16(acpi.pm1bControl, UInt16(acpi.sleepTypeB) &<< 10 | 1 << 13) }
+            if acpi.pm1bControl != 0 {
+                cx86_out16(acpi.pm1bControl, UInt16(acpi.sleepTypeB) &<< 10 | 1 << 13)
+            }
         }
         halt()
     }
     private static func reset() -> Never {
-        if let acpi = unsafe machineState.acpi, acpi.resetPort != 0 { cx86_out8(acpi.resetPort, acpi.resetValue) }
+        if let acpi = unsafe machineState.acpi, acpi.resetPort != 0 {
+            cx86_out8(acpi.resetPort, acpi.resetValue)
+        }
         cx86_out8(0xcf9, 6)
         cx86_out8(0x64, 0xfe)
         halt()

@@ -17,7 +17,9 @@ struct BootAllocator {
     /// Zeroed bytes, rounded up to pages; halts with a message when there are none.
     mutating func take(_ byteCount: UInt64) -> UInt64 {
         let size = (byteCount &+ 0xfff) & ~0xfff
-        guard next &- bottom >= size, next >= size else { StartUp.fail("not enough memory for the hypervisor's own tables") }
+        guard next &- bottom >= size, next >= size else {
+            StartUp.fail("not enough memory for the hypervisor's own tables")
+        }
         next &-= size
         memory.zero(size, at: next)
         return next
@@ -36,13 +38,15 @@ public enum StartUp {
     /// Never returns.
     public static func run() -> Never {
         let memory = BootMemory(directMap: HostPaging.directMap, limit: 1 << 32)
+        // SAFETY: start-up runs alone, before there are interrupts or other CPUs.
         unsafe machineState.serial = SerialPort(port: 0x3f8)
         HostInterrupts.install(memory: memory)
         guard let boot = readBootInformation(memory) else { fail("the boot loader's protocol is unknown") }
         let boots = unsafe Ref(unsafePointer: bootStorage(boot))
         let options = readOptions(boots, memory)
         if options.consolePort != 0x3f8 {
-            unsafe machineState.serial = options.consolePort == 0 ? nil : SerialPort(port: options.consolePort)
+            unsafe machineState.serial =
+                options.consolePort == 0 ? nil : SerialPort(port: options.consolePort)
         }
         EarlyConsole.print("Swiftvisor: booted by ")
         EarlyConsole.print(boots.state.protocolName)
@@ -67,7 +71,8 @@ public enum StartUp {
         func take(_ byteCount: UInt64) -> UInt64 { unsafe bootAllocator?.take(byteCount) ?? 0 }
 
         let paging = HostPaging(
-            top: endOfRAM, memory: memory, isRAM: { boots.state.touchesRAM(frame: $0 &>> 12) }, allocate: { take(4096) })
+            top: endOfRAM, memory: memory, isRAM: { boots.state.touchesRAM(frame: $0 &>> 12) },
+            allocate: { take(4096) })
         paging.activate()
         let wide = BootMemory(directMap: HostPaging.directMap, limit: max(endOfRAM, 1 << 32))
         unsafe machineState.bootMemory = wide
@@ -95,7 +100,8 @@ public enum StartUp {
         guard let records = unsafe memory.storage(at: take(recordBytes)),
             let timerStorage = unsafe memory.storage(at: take(UInt64(TimerQueue.byteCount(capacity: 2048)))),
             let consoleStorage = unsafe memory.storage(at: take(32768)),
-            let traceStorage = unsafe memory.storage(at: take(UInt64(1024 &* MemoryLayout<TraceRecord>.stride))),
+            let traceStorage = unsafe memory.storage(
+                at: take(UInt64(1024 &* MemoryLayout<TraceRecord>.stride))),
             let hypervisorStorage = unsafe memory.storage(at: take(UInt64(MemoryLayout<Hypervisor>.stride))),
             let processorStorage = unsafe memory.storage(at: take(UInt64(MemoryLayout<Processor>.stride))),
             let window = unsafe memory.storage(at: 0)
@@ -115,7 +121,8 @@ public enum StartUp {
                 memory: machineMemory, frames: frames, hooks: hooks(), facts: facts, domains: DomainTable(),
                 scheduler: Scheduler(), timers: TimerQueue(unsafeStorage: timerStorage, capacity: 2048),
                 clock: SystemClock(hertz: hertz, baseTSC: cx86_rdtsc()),
-                console: ConsoleRing(storage: FixedArray(unsafeStorage: consoleStorage, count: 32768, repeating: 0)),
+                console: ConsoleRing(
+                    storage: FixedArray(unsafeStorage: consoleStorage, count: 32768, repeating: 0)),
                 trace: TraceRing(
                     storage: FixedArray(unsafeStorage: traceStorage, count: 1024, repeating: TraceRecord())),
                 interrupts: InterruptRouting(program: { Machine.programPin($0, $1, $2, $3, $4) })))
@@ -139,7 +146,8 @@ public enum StartUp {
         let lowLimit = (best.end &- (64 << 20)) & ~0x1f_ffff
         let lowEnd = min(own, min(lowLimit, unsafe (bootAllocator?.next ?? 0) & ~0x1f_ffff))
         let rest = own > lowEnd ? own &- lowEnd : 0
-        let highEnd = endOfRAM > 1 << 32 ? (1 << 32) &+ min(rest, endOfRAM &- (1 << 32)) & ~0x1f_ffff : 1 << 32
+        let highEnd =
+            endOfRAM > 1 << 32 ? (1 << 32) &+ min(rest, endOfRAM &- (1 << 32)) & ~0x1f_ffff : 1 << 32
         // Boot modules are read while Dom0 is built, and its tables need frames: the pool starts as what lies beyond both.
         var busyEnd = lowEnd
         index = 0
@@ -181,7 +189,8 @@ public enum StartUp {
             let start = (max(range.start, from) &+ 0xfff) & ~0xfff
             let end = min(range.end, to) & ~0xfff
             if end > start {
-                hypervisor.state.frames.addRange(MachineFrame(rawValue: start &>> 12), count: (end &- start) &>> 12)
+                hypervisor.state.frames.addRange(
+                    MachineFrame(rawValue: start &>> 12), count: (end &- start) &>> 12)
             }
         }
     }
@@ -207,7 +216,9 @@ public enum StartUp {
                 unsafeStorage: start, count: 128, repeating: MemoryRange(start: 0, byteCount: 0, type: 0))
         }
         var boot = BootInformation(ranges: ranges)
-        guard boot.read(magic: cx86_boot_magic(), address: cx86_boot_info(), memory: memory) else { return nil }
+        guard boot.read(magic: cx86_boot_magic(), address: cx86_boot_info(), memory: memory) else {
+            return nil
+        }
         return boot
     }
     private static func readOptions(_ boot: Ref<BootInformation>, _ memory: BootMemory) -> CommandLine {
@@ -431,7 +442,9 @@ public enum StartUp {
     }
 
     /// Moves the boot information into static storage, so that it can be referred to for ever.
-    private static func bootStorage(_ boot: consuming BootInformation) -> UnsafeMutablePointer<BootInformation> {
+    private static func bootStorage(_ boot: consuming BootInformation) -> UnsafeMutablePointer<
+        BootInformation
+    > {
         let start = unsafe withUnsafeMutableBytes(of: &bootInformationStorage) { bytes in bytes.baseAddress }
         guard let start = unsafe start else { fail("no storage") }
         // SAFETY: static storage, larger than the value, aligned to 8.

@@ -28,11 +28,15 @@ extension Ref<VirtualCPU> {
     /// The control block. Every vCPU that runs has one.
     @inline(__always)
     var vmcb: ABIView<VMCBLayout> {
-        guard let frame = state.controlFrame else { return hypervisor.state.memory.view(VMCBLayout.self, in: state.contextFrame) }
+        guard let frame = state.controlFrame else {
+            return hypervisor.state.memory.view(VMCBLayout.self, in: state.contextFrame)
+        }
         return hypervisor.state.memory.view(VMCBLayout.self, in: frame)
     }
     @inline(__always)
-    var svm: ABIView<SVMStateLayout> { hypervisor.state.memory.view(SVMStateLayout.self, in: state.contextFrame) }
+    var svm: ABIView<SVMStateLayout> {
+        hypervisor.state.memory.view(SVMStateLayout.self, in: state.contextFrame)
+    }
 }
 
 /// The run loop of one CPU: interrupts, timers, choice of vCPU, entry, exit, for ever.
@@ -44,7 +48,9 @@ struct ProcessorLoop: ~Copyable {
         let cpu = processor.state.number
         while true {
             if processor.state.hasPending { handleInterrupts() }
-            if hypervisor.state.scheduler.needsReschedule[cpu] || hypervisor.state.scheduler.current[cpu] == nil {
+            if hypervisor.state.scheduler.needsReschedule[cpu]
+                || hypervisor.state.scheduler.current[cpu] == nil
+            {
                 let next = hypervisor.reschedule(cpu: cpu)
                 if let next { switchTo(next) }
             }
@@ -247,7 +253,8 @@ struct ProcessorLoop: ~Copyable {
         case ExitCode.shutdown: SVMExits.tripleFault(vcpu, vmcb)
         case ExitCode.invalid:
             vcpu.domain.crash("VM entry refused: invalid guest state; rip, cr0", vmcb[.rip], vmcb[.cr0])
-        case ExitCode.vmrun, 0x082...0x086, ExitCode.invlpga, ExitCode.monitor, 0x08b, ExitCode.mwaitConditional:
+        case ExitCode.vmrun, 0x082...0x086, ExitCode.invlpga, ExitCode.monitor, 0x08b,
+            ExitCode.mwaitConditional:
             SVMExits.injectException(vcpu, vector: 6)
         default: vcpu.domain.crash("unexpected exit; code, rip", code, vmcb[.rip])
         }

@@ -11,7 +11,8 @@ enum SVMProblem {
         switch self {
         case .notOffered: "this CPU has no AMD SVM (CPUID 8000_0001h ECX bit 2), which Swiftvisor needs"
         case .disabledByFirmware: "AMD SVM is disabled: turn on SVM (virtualisation) in the firmware setup"
-        case .noNestedPaging: "this CPU's SVM has no nested paging (CPUID 8000_000Ah EDX bit 0), which Swiftvisor needs"
+        case .noNestedPaging:
+            "this CPU's SVM has no nested paging (CPUID 8000_000Ah EDX bit 0), which Swiftvisor needs"
         }
     }
 }
@@ -67,9 +68,11 @@ enum SVMBackend {
     ) {
         vmcb[.intercepts1] =
             Intercept.interrupt | Intercept.nmi | Intercept.smi | Intercept.initSignal | Intercept.cpuid
-            | Intercept.invd | Intercept.halt | Intercept.invlpga | Intercept.io | Intercept.msr | Intercept.shutdown
+            | Intercept.invd | Intercept.halt | Intercept.invlpga | Intercept.io | Intercept.msr
+            | Intercept.shutdown
         vmcb[.intercepts2] =
-            Intercept.vmrun | Intercept.vmmcall | Intercept.vmload | Intercept.vmsave | Intercept.stgi | Intercept.clgi
+            Intercept.vmrun | Intercept.vmmcall | Intercept.vmload | Intercept.vmsave | Intercept.stgi
+            | Intercept.clgi
             | Intercept.skinit | Intercept.wbinvd | Intercept.monitor | Intercept.mwait
             | Intercept.xsetbv
         // #AC and #DB loops would keep the CPU busy without an exit: AMD APM vol 2 §15.12 (Xen: XSA-156).
@@ -93,7 +96,8 @@ enum SVMBackend {
     }
     private static func read(_ place: VMCBSegment, _ vmcb: ABIView<VMCBLayout>) -> SegmentState {
         SegmentState(
-            selector: vmcb[place.selector], attributes: vmcb[place.attributes] & 0xfff, limit: vmcb[place.limit],
+            selector: vmcb[place.selector], attributes: vmcb[place.attributes] & 0xfff,
+            limit: vmcb[place.limit],
             base: vmcb[place.base])
     }
     static func load(_ c: CPUContext, _ vmcb: ABIView<VMCBLayout>, _ r: ABIView<GuestRegistersLayout>) {

@@ -119,7 +119,8 @@ enum SVMExits {
             let instruction = decoder.decode(
                 isLongMode: isLong, is32Bit: vmcb[VMCBSegment.cs.attributes] & 0x400 != 0)
         else {
-            vcpu.domain.crash("accesses a device in a way that is not emulated; address, rip", address.rawValue, vmcb[.rip])
+            vcpu.domain.crash(
+                "accesses a device in a way that is not emulated; address, rip", address.rawValue, vmcb[.rip])
             return
         }
         DeviceAccess.perform(instruction, at: address, vcpu, vmcb)
@@ -145,7 +146,8 @@ enum SVMExits {
     }
     static func tripleFault(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
         vcpu.hypervisor.note(
-            DomainIDText(id: vcpu.domain.id.rawValue), "triple fault; last known rip, cr2", vmcb[.rip], vmcb[.cr2])
+            DomainIDText(id: vcpu.domain.id.rawValue), "triple fault; last known rip, cr2", vmcb[.rip],
+            vmcb[.cr2])
         // HVM_PARAM_TRIPLE_FAULT_REASON, public/hvm/params.h.
         let reason = vcpu.domain.state.parameters[31]
         vcpu.domain.shutDown(reason: UInt8(truncatingIfNeeded: min(reason, 5)))
