@@ -29,6 +29,9 @@ public final class NetReceiveService {
 
     private static let batchByteCount = 512 * 1024
     private static let largestFrame = 65536 + 64
+    /// Where a frame starts from the start of its pages on: its header stands before, in a page of its own, so that
+    /// each piece of the frame lies in one page. A piece that crosses a page costs two copies.
+    private static let lead = 4096 - VirtioNetHeader.byteCount
     private let memory: LocalMemory
     private var answers: [Answer] = []
     private var copies = GrantCopyList(capacity: 512)
@@ -50,7 +53,8 @@ public final class NetReceiveService {
         offload: NetworkOffload, takesScattered: Bool, notify: @escaping () -> Void,
         setActive: @escaping (Bool) -> Void
     ) throws(BackendError) {
-        guard let memory = LocalMemory.allocate(byteCount: Self.batchByteCount + Self.largestFrame) else {
+        guard let memory = LocalMemory.allocate(
+            byteCount: Self.batchByteCount + 2 * 4096 + Self.largestFrame) else {
             throw .hypervisor("no memory for the buffers of a network ring")
         }
         self.memory = memory
@@ -83,20 +87,20 @@ public final class NetReceiveService {
             var isDrained = false
             if let waiting = held {
                 // It may lie where the next frames go.
-                let moved = memory.slice(0, waiting.byteCount)
+                let moved = memory.slice(Self.lead, waiting.byteCount)
                 moved.copy(from: waiting)
                 held = moved
-                used = (moved.byteCount + 63) & ~63
+                used = Self.end(0, waiting.byteCount)
             }
             while used < Self.batchByteCount, answers.count < 256 {
                 if held == nil {
-                    guard let count = interface.receive(into: memory.slice(used, Self.largestFrame)) else {
+                    guard let count = interface.receive(into: memory.slice(used + Self.lead, Self.largestFrame)) else {
                         isDrained = true
                         break
                     }
                     guard count >= VirtioNetHeader.byteCount + 14 else { continue }
-                    held = memory.slice(used, count)
-                    used += (count + 63) & ~63
+                    held = memory.slice(used + Self.lead, count)
+                    used = Self.end(used, count)
                 }
                 guard let frame = held else { break }
                 let header = VirtioNetHeader(decoding: frame)
@@ -123,6 +127,14 @@ public final class NetReceiveService {
             activate(true)
             if isDrained { return }
         }
+    }
+
+    /// The last page in use by a frame of `count` bytes, header included, whose place begins at page `start`: the next
+    /// header may stand at its end if the frame leaves room.
+    private static func end(_ start: Int, _ count: Int) -> Int {
+        let last = start + lead + count
+        let page = last & ~4095
+        return last - page <= lead ? page : page + 4096
     }
 
     private func activate(_ isActive: Bool) {
