@@ -25,7 +25,8 @@ public enum BackendError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .storage(let path, let problem): return "disk '\(path)': \(problem)"
         case .storageInUse(let path):
-            return "disk '\(path)' is in use by another domain or program: stop that, or attach the disk read-only"
+            return
+                "disk '\(path)' is in use by another domain or program: stop that, or attach the disk read-only"
         case .network(let interface, let problem): return "network interface '\(interface)': \(problem)"
         case .key(let path, let problem): return "store key '\(path)': \(problem)"
         case .hypervisor(let problem): return problem

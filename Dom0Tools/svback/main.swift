@@ -39,7 +39,9 @@ while let argument = arguments.popFirst() {
         print(usage, terminator: "")
         exit(0)
     case "--store":
-        guard let path = arguments.popFirst() else { fail("--store wants a path; see svback --help", status: 2) }
+        guard let path = arguments.popFirst() else {
+            fail("--store wants a path; see svback --help", status: 2)
+        }
         storePath = path
     case "--log-level":
         guard let name = arguments.popFirst(), let chosen = LogLevel(name: name) else {
@@ -49,7 +51,9 @@ while let argument = arguments.popFirst() {
     case "--persistent-grants":
         offersPersistentGrants = true
     default:
-        guard !argument.hasPrefix("-") else { fail("unknown option '\(argument)'; see svback --help", status: 2) }
+        guard !argument.hasPrefix("-") else {
+            fail("unknown option '\(argument)'; see svback --help", status: 2)
+        }
         guard domain == nil else { fail("more than one domain; see svback --help", status: 2) }
         guard let number = UInt16(argument), number > 0, DomainID(rawValue: number).isReal else {
             fail("'\(argument)' is not the number of a guest domain", status: 2)

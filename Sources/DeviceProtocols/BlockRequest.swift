@@ -78,7 +78,8 @@ public struct BlockTransfer: BitwiseCopyable, Sendable {
     public var segments: InlineArray<11, BlockSegment>
 
     @inlinable public init(
-        operation: BlockOperation, handle: UInt16 = 0, identifier: UInt64, sector: UInt64, segmentCount: UInt8 = 0,
+        operation: BlockOperation, handle: UInt16 = 0, identifier: UInt64, sector: UInt64,
+        segmentCount: UInt8 = 0,
         segments: InlineArray<11, BlockSegment> = InlineArray(repeating: .none)
     ) {
         self.operation = operation
@@ -122,7 +123,8 @@ public struct BlockIndirect: BitwiseCopyable, Sendable {
     public var grants: InlineArray<8, GrantReference>
 
     @inlinable public init(
-        operation: BlockOperation, segmentCount: UInt16, handle: UInt16 = 0, identifier: UInt64, sector: UInt64,
+        operation: BlockOperation, segmentCount: UInt16, handle: UInt16 = 0, identifier: UInt64,
+        sector: UInt64,
         grants: InlineArray<8, GrantReference>
     ) {
         self.operation = operation
@@ -144,7 +146,8 @@ extension BlockRequest {
         switch operation {
         case .read, .write, .writeBarrier, .flush:
             var transfer = BlockTransfer(
-                operation: operation, handle: slot[Field<BlockRequestLayout, UInt16>.handle], identifier: identifier,
+                operation: operation, handle: slot[Field<BlockRequestLayout, UInt16>.handle],
+                identifier: identifier,
                 sector: sector, segmentCount: slot[Field<BlockRequestLayout, UInt8>.segmentCount])
             let first = (BlockRequestLayout.segments &- shift) &>> 2
             for index in 0..<min(Int(transfer.segmentCount), BlockInterface.maximumSegments) {
@@ -156,7 +159,8 @@ extension BlockRequest {
             self = .discard(
                 BlockDiscard(
                     flag: slot[Field<BlockDiscardLayout, UInt8>.flag],
-                    handle: slot[Field<BlockDiscardLayout, UInt16>.handle], identifier: identifier, sector: sector,
+                    handle: slot[Field<BlockDiscardLayout, UInt16>.handle], identifier: identifier,
+                    sector: sector,
                     sectorCount: slot[Self.moved(Field<BlockDiscardLayout, UInt64>.sectorCount, shift)]))
         case .indirect:
             var grants = InlineArray<8, GrantReference>(repeating: GrantReference(rawValue: 0))
@@ -166,7 +170,8 @@ extension BlockRequest {
             }
             self = .indirect(
                 BlockIndirect(
-                    operation: BlockOperation(rawValue: slot[Field<BlockIndirectLayout, UInt8>.indirectOperation]),
+                    operation: BlockOperation(
+                        rawValue: slot[Field<BlockIndirectLayout, UInt8>.indirectOperation]),
                     segmentCount: slot[Field<BlockIndirectLayout, UInt16>.segmentCount],
                     handle: slot[Self.moved(Field<BlockIndirectLayout, UInt16>.handle, shift)],
                     identifier: identifier, sector: sector, grants: grants))
@@ -211,7 +216,9 @@ extension BlockRequest {
         return slot
     }
 
-    @inlinable static func moved<Layout, Value>(_ field: Field<Layout, Value>, _ shift: Int) -> Field<Layout, Value> {
+    @inlinable static func moved<Layout, Value>(_ field: Field<Layout, Value>, _ shift: Int) -> Field<
+        Layout, Value
+    > {
         Field(at: field.offset &- shift)
     }
 }

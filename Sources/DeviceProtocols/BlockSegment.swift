@@ -15,7 +15,9 @@ public struct BlockSegment: Equatable, BitwiseCopyable, Sendable {
         self.lastSector = lastSector
     }
     /// A segment of no use: what unused places of a request hold.
-    @inlinable public static var none: Self { .init(grant: GrantReference(rawValue: 0), firstSector: 1, lastSector: 0) }
+    @inlinable public static var none: Self {
+        .init(grant: GrantReference(rawValue: 0), firstSector: 1, lastSector: 0)
+    }
     /// True if the sectors are in order and inside the page. Ask before using the two below.
     @inlinable public var isValid: Bool { firstSector <= lastSector && lastSector < 8 }
     /// Offset of the first byte in the page.

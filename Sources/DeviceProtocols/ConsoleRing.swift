@@ -16,7 +16,8 @@ public struct ConsoleByteRing: BitwiseCopyable, Sendable {
     /// The ring to the guest: the backend writes, the guest reads.
     public static func input(_ page: SharedView<ConsoleRingLayout>) -> Self {
         Self(
-            page: page, bytes: .input, byteCount: UInt32(ConsoleRingLayout.inputByteCount), producer: .inputProducer,
+            page: page, bytes: .input, byteCount: UInt32(ConsoleRingLayout.inputByteCount),
+            producer: .inputProducer,
             consumer: .inputConsumer)
     }
     /// The ring from the guest: the guest writes, the backend reads.

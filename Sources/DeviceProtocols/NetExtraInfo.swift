@@ -16,7 +16,9 @@ public struct NetExtraInfo: Equatable, BitwiseCopyable, Sendable {
         self.payload = payload
     }
     /// Segmentation offload: the payload of `gsoType` is to be cut into pieces of `segmentByteCount`.
-    @inlinable public static func gso(_ gsoType: NetGSOType, segmentByteCount: UInt16, hasMore: Bool = false) -> Self {
+    @inlinable public static func gso(_ gsoType: NetGSOType, segmentByteCount: UInt16, hasMore: Bool = false)
+        -> Self
+    {
         Self(type: .gso, hasMore: hasMore, payload: (segmentByteCount, UInt16(gsoType.rawValue), 0))
     }
     /// Bytes in each segment, if `type` is `gso`.

@@ -59,7 +59,8 @@ public struct BackRing: ~Copyable {
             produced &- responseProducer >= requestConsumer &- responseProducer
         else {
             isDead = true
-            throw .producerOutOfRange(produced: produced, accounted: responseProducer, slots: memory.slotCount)
+            throw .producerOutOfRange(
+                produced: produced, accounted: responseProducer, slots: memory.slotCount)
         }
         requestProducerSeen = produced
     }
@@ -80,7 +81,9 @@ public struct BackRing: ~Copyable {
 
     /// Copies the request `distance` after the next one, without taking it. The caller has counted that it is there;
     /// it may change until it is taken, so what was looked at must not be relied on.
-    @inlinable public func peekRequest<let wordCount: Int>(_ distance: UInt32, into slot: inout RingSlot<wordCount>) {
+    @inlinable public func peekRequest<let wordCount: Int>(
+        _ distance: UInt32, into slot: inout RingSlot<wordCount>
+    ) {
         memory.read(requestConsumer &+ distance, into: &slot)
     }
 
@@ -121,7 +124,9 @@ public struct BackRing: ~Copyable {
     /// Asks for a notification once `count` requests wait beyond those taken; then counts them. For rings whose
     /// requests are buffers that are used later.
     /// - Throws: `producerOutOfRange`, then `dead`.
-    @inlinable public mutating func requestNotification(afterRequests count: UInt32) throws(RingError) -> UInt32 {
+    @inlinable public mutating func requestNotification(afterRequests count: UInt32) throws(RingError)
+        -> UInt32
+    {
         memory.header.store(requestConsumer &+ count, to: .requestEvent)
         fullMemoryBarrier()
         return try availableRequestCount()

@@ -57,7 +57,8 @@ public struct FrontRing: ~Copyable {
             produced &- responseConsumer >= responseProducerSeen &- responseConsumer
         else {
             isDead = true
-            throw .producerOutOfRange(produced: produced, accounted: responseConsumer, slots: memory.slotCount)
+            throw .producerOutOfRange(
+                produced: produced, accounted: responseConsumer, slots: memory.slotCount)
         }
         responseProducerSeen = produced
     }

@@ -34,7 +34,9 @@ public import XenABI
         return count
     }
 
-    @inlinable @inline(__always) func wordAddress(_ index: UInt32, _ word: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
+    @inlinable @inline(__always) func wordAddress(_ index: UInt32, _ word: Int) -> UnsafeMutablePointer<
+        Atomic<UInt32>
+    > {
         let offset = SharedRingLayout.byteCount &+ Int(index & (slotCount &- 1)) &* slotByteCount &+ word &* 4
         // SAFETY: the masked index keeps the slot inside the pages, callers keep the word inside the slot, both are
         // aligned to 4, and Atomic<UInt32> is laid out as UInt32.

@@ -15,17 +15,27 @@ public struct RingSlot<let wordCount: Int>: BitwiseCopyable, Sendable {
         set { words[index] = newValue }
     }
     @inlinable public subscript<Layout>(field: Field<Layout, UInt8>) -> UInt8 {
-        get { UInt8(truncatingIfNeeded: words[field.offset &>> 2] &>> UInt32(truncatingIfNeeded: 8 &* (field.offset & 3))) }
+        get {
+            UInt8(
+                truncatingIfNeeded: words[field.offset &>> 2]
+                    &>> UInt32(truncatingIfNeeded: 8 &* (field.offset & 3)))
+        }
         set {
             let shift = UInt32(truncatingIfNeeded: 8 &* (field.offset & 3))
-            words[field.offset &>> 2] = words[field.offset &>> 2] & ~(0xff &<< shift) | UInt32(newValue) &<< shift
+            words[field.offset &>> 2] =
+                words[field.offset &>> 2] & ~(0xff &<< shift) | UInt32(newValue) &<< shift
         }
     }
     @inlinable public subscript<Layout>(field: Field<Layout, UInt16>) -> UInt16 {
-        get { UInt16(truncatingIfNeeded: words[field.offset &>> 2] &>> UInt32(truncatingIfNeeded: 8 &* (field.offset & 2))) }
+        get {
+            UInt16(
+                truncatingIfNeeded: words[field.offset &>> 2]
+                    &>> UInt32(truncatingIfNeeded: 8 &* (field.offset & 2)))
+        }
         set {
             let shift = UInt32(truncatingIfNeeded: 8 &* (field.offset & 2))
-            words[field.offset &>> 2] = words[field.offset &>> 2] & ~(0xffff &<< shift) | UInt32(newValue) &<< shift
+            words[field.offset &>> 2] =
+                words[field.offset &>> 2] & ~(0xffff &<< shift) | UInt32(newValue) &<< shift
         }
     }
     @inlinable public subscript<Layout>(field: Field<Layout, UInt32>) -> UInt32 {

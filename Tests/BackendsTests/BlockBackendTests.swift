@@ -203,7 +203,8 @@ let directories = ["/dev/shm", "/var/tmp"]
         frontend.data.write(written)
         #expect(try Self.exchange(frontend, frontend.transfer(.write, sector: 2032, pageCount: 2)) == .okay)
         #expect(
-            try Self.exchange(frontend, .transfer(BlockTransfer(operation: .flush, identifier: 4, sector: 0))) == .okay)
+            try Self.exchange(frontend, .transfer(BlockTransfer(operation: .flush, identifier: 4, sector: 0)))
+                == .okay)
         #expect(Array(image.bytes[(2032 * 512)...]) == written)
     }
 
@@ -221,7 +222,9 @@ let directories = ["/dev/shm", "/var/tmp"]
         #expect(frontend.data.bytes(512, 512) == [UInt8](repeating: 0, count: 512))
     }
 
-    @Test(arguments: directories, [false, true]) func takesIndirectRequests(directory: String, persistent: Bool) throws {
+    @Test(arguments: directories, [false, true]) func takesIndirectRequests(
+        directory: String, persistent: Bool
+    ) throws {
         let image = try TemporaryImage(byteCount: 1 << 20, directory: directory)
         let frontend = try Self.connected(image, persistent: persistent)
         let table = RingPages()
@@ -271,7 +274,9 @@ let directories = ["/dev/shm", "/var/tmp"]
         #expect(frontend.bench.grants.mappingCount == 0)
     }
 
-    @Test(arguments: directories, [1, 4]) func keepsManyRequestsInFlight(directory: String, pageCount: Int) throws {
+    @Test(arguments: directories, [1, 4]) func keepsManyRequestsInFlight(directory: String, pageCount: Int)
+        throws
+    {
         let image = try TemporaryImage(byteCount: 1 << 20, directory: directory)
         let frontend = try Self.connected(image, pageCount: pageCount)
         var answered = 0
@@ -292,7 +297,9 @@ let directories = ["/dev/shm", "/var/tmp"]
         }
         #expect(answered == 20 * 32 * pageCount)
         let last = 32 * pageCount - 1
-        #expect(frontend.data.bytes(last % 80 * 4096, 4096) == Array(image.bytes[last * 4096..<(last + 1) * 4096]))
+        #expect(
+            frontend.data.bytes(last % 80 * 4096, 4096) == Array(image.bytes[last * 4096..<(last + 1) * 4096])
+        )
     }
 
     @Test func notifiesOnceForABatch() throws {
@@ -339,10 +346,12 @@ let directories = ["/dev/shm", "/var/tmp"]
         let before = image.bytes
         let frontend = try Self.connected(image)
         func request(
-            _ operation: BlockOperation, sector: UInt64 = 0, count: UInt8 = 1, first: UInt8 = 0, last: UInt8 = 7,
+            _ operation: BlockOperation, sector: UInt64 = 0, count: UInt8 = 1, first: UInt8 = 0,
+            last: UInt8 = 7,
             grant: GrantReference? = nil
         ) -> BlockRequest {
-            var transfer = BlockTransfer(operation: operation, identifier: 1, sector: sector, segmentCount: count)
+            var transfer = BlockTransfer(
+                operation: operation, identifier: 1, sector: sector, segmentCount: count)
             for index in 0..<11 {
                 transfer.segments[index] = BlockSegment(
                     grant: grant ?? frontend.grants[0], firstSector: first, lastSector: last)
@@ -427,7 +436,9 @@ let directories = ["/dev/shm", "/var/tmp"]
         let bench = Bench()
         BlockFrontend.toolstack(bench.store, params: "scripted")
         try bench.startHost { _, _ in
-            BlockDriver(platform: bench.platform, domain: Bench.domain) { (_, _, _) throws(BackendError) in storage }
+            BlockDriver(platform: bench.platform, domain: Bench.domain) { (_, _, _) throws(BackendError) in
+                storage
+            }
         }
         let frontend = BlockFrontend(bench)
         frontend.connect()
@@ -442,12 +453,14 @@ let directories = ["/dev/shm", "/var/tmp"]
         #expect(try frontend.exchange(frontend.transfer(.read, sector: 0)) == .error)
         #expect(try frontend.exchange(frontend.transfer(.write, sector: 0)) == .error)
         #expect(
-            try frontend.exchange(.transfer(BlockTransfer(operation: .flush, identifier: 1, sector: 0))) == .error)
+            try frontend.exchange(.transfer(BlockTransfer(operation: .flush, identifier: 1, sector: 0)))
+                == .error)
         let discard = BlockRequest.discard(BlockDiscard(identifier: 1, sector: 0, sectorCount: 8))
         #expect(try frontend.exchange(discard) == .error)
         storage.error = 0
         #expect(try frontend.exchange(frontend.transfer(.read, sector: 0)) == .okay)
-        #expect(storage.performed == ["read 0 4096", "write 0 4096", "flush", "discard 0 4096", "read 0 4096"])
+        #expect(
+            storage.performed == ["read 0 4096", "write 0 4096", "flush", "discard 0 4096", "read 0 4096"])
     }
 
     @Test func aFlushWithDataIsDurable() throws {
@@ -461,7 +474,9 @@ let directories = ["/dev/shm", "/var/tmp"]
         let storage = ScriptedStorage()
         storage.isAsynchronous = true
         let frontend = try Self.scripted(storage)
-        for index in 0..<3 { frontend.put(frontend.transfer(.read, identifier: UInt64(index), sector: UInt64(index) * 8)) }
+        for index in 0..<3 {
+            frontend.put(frontend.transfer(.read, identifier: UInt64(index), sector: UInt64(index) * 8))
+        }
         frontend.submit()
         #expect(storage.startedTokens.count == 3)
         storage.complete(2)
@@ -511,7 +526,9 @@ let directories = ["/dev/shm", "/var/tmp"]
         let storage = ScriptedStorage()
         storage.isAsynchronous = true
         let frontend = try Self.scripted(storage)
-        for index in 0..<3 { frontend.put(frontend.transfer(.write, identifier: UInt64(index), sector: UInt64(index))) }
+        for index in 0..<3 {
+            frontend.put(frontend.transfer(.write, identifier: UInt64(index), sector: UInt64(index)))
+        }
         frontend.submit()
         storage.complete(0)
         frontend.bench.work.makeReadable(99)
@@ -520,7 +537,9 @@ let directories = ["/dev/shm", "/var/tmp"]
         let fresh = ScriptedStorage()
         let before = bench.events.notified[BlockFrontend.port] ?? 0
         try bench.startHost { _, _ in
-            BlockDriver(platform: bench.platform, domain: Bench.domain) { (_, _, _) throws(BackendError) in fresh }
+            BlockDriver(platform: bench.platform, domain: Bench.domain) { (_, _, _) throws(BackendError) in
+                fresh
+            }
         }
         #expect(frontend.backendState == "4")
         #expect(fresh.performed == ["write 512 4096", "write 1024 4096"])

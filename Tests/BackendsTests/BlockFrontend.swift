@@ -26,7 +26,8 @@ final class Bench {
     func startHost(_ makeDriver: @escaping DeviceHost.DriverMaker) throws {
         isFinished = false
         let host = DeviceHost(
-            domain: Self.domain, platform: platform, log: Log(level: .error, prefix: "test"), makeDriver: makeDriver
+            domain: Self.domain, platform: platform, log: Log(level: .error, prefix: "test"),
+            makeDriver: makeDriver
         ) { [weak self] in self?.isFinished = true }
         try host.start()
         self.host = host
@@ -61,7 +62,8 @@ final class BlockFrontend {
     }
 
     /// What the toolstack writes for a disk.
-    static func toolstack(_ store: InMemoryStore, params: String, mode: String = "w", discard: String? = nil) {
+    static func toolstack(_ store: InMemoryStore, params: String, mode: String = "w", discard: String? = nil)
+    {
         store.set("\(frontendPath)/state", "1")
         store.set("\(backendPath)/frontend", frontendPath)
         store.set("\(backendPath)/frontend-id", "7")
@@ -87,7 +89,8 @@ final class BlockFrontend {
         if pageCount > 1 {
             bench.store.set("\(path)/ring-page-order", "\(pageCount.trailingZeroBitCount)")
             for page in 0..<pageCount {
-                bench.store.set("\(path)/ring-ref\(page)", "\(bench.grants.grant(ringPages, page: page).rawValue)")
+                bench.store.set(
+                    "\(path)/ring-ref\(page)", "\(bench.grants.grant(ringPages, page: page).rawValue)")
             }
         } else {
             bench.store.set("\(path)/ring-ref", "\(bench.grants.grant(ringPages).rawValue)")
@@ -128,7 +131,8 @@ final class BlockFrontend {
         var transfer = BlockTransfer(
             operation: operation, identifier: identifier, sector: sector, segmentCount: UInt8(pageCount))
         for index in 0..<pageCount {
-            transfer.segments[index] = BlockSegment(grant: grants[page + index], firstSector: 0, lastSector: 7)
+            transfer.segments[index] = BlockSegment(
+                grant: grants[page + index], firstSector: 0, lastSector: 7)
         }
         return .transfer(transfer)
     }
@@ -167,8 +171,12 @@ final class ScriptedStorage: BlockStorage {
         return true
     }
     func submit() {}
-    func complete(_ index: Int, error: Int32 = 0) { completions.append((startedTokens.remove(at: index), error)) }
-    func takeCompletion() -> (token: Int, error: Int32)? { completions.isEmpty ? nil : completions.removeFirst() }
+    func complete(_ index: Int, error: Int32 = 0) {
+        completions.append((startedTokens.remove(at: index), error))
+    }
+    func takeCompletion() -> (token: Int, error: Int32)? {
+        completions.isEmpty ? nil : completions.removeFirst()
+    }
     func settle() { while !startedTokens.isEmpty { complete(0) } }
     func close() { isClosed = true }
 }

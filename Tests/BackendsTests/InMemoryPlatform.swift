@@ -71,7 +71,8 @@ final class InMemoryGrants: GrantAccess {
             let isFromGrant = segment.flags == GrantCopyFlag.sourceIsReference
             let word = isFromGrant ? segment.source : segment.destination
             let offset = Int(word >> 32 & 0xffff)
-            guard UInt16(word >> 48) == domain.rawValue, let entry = entries[UInt32(truncatingIfNeeded: word)] else {
+            guard UInt16(word >> 48) == domain.rawValue, let entry = entries[UInt32(truncatingIfNeeded: word)]
+            else {
                 list.setStatus(GrantStatusCode.badReference, of: index)
                 continue
             }
@@ -207,7 +208,9 @@ final class InMemoryWork: WorkAccess {
     var activeCount: Int { readable.values.filter(\.isActive).count }
     /// Calls the handlers of a descriptor that are active.
     func makeReadable(_ descriptor: Int32) {
-        for watch in readable.values where watch.descriptor == descriptor && watch.isActive { watch.handler() }
+        for watch in readable.values where watch.descriptor == descriptor && watch.isActive {
+            watch.handler()
+        }
     }
     /// Calls every active handler.
     func pollAll() { for watch in readable.values where watch.isActive { watch.handler() } }

@@ -36,7 +36,8 @@ import XenABI
         frontend.setState(5)
         #expect(frontend.backendState == "5")
         #expect(!frontend.interface.isUp && !frontend.interface.isClosed)
-        #expect(bench.events.boundCount == 0 && bench.grants.mappingCount == 0 && bench.work.watchedCount == 0)
+        #expect(
+            bench.events.boundCount == 0 && bench.grants.mappingCount == 0 && bench.work.watchedCount == 0)
         bench.host?.stop()
         #expect(frontend.interface.isClosed)
     }
@@ -50,7 +51,8 @@ import XenABI
 
     @Test(arguments: [
         [("request-rx-copy", "0")], [("request-rx-copy", "1"), ("multi-queue-num-queues", "2")],
-        [("request-rx-copy", "1"), ("tx-ring-ref", "5")], [("request-rx-copy", "1"), ("event-channel-rx", "one")],
+        [("request-rx-copy", "1"), ("tx-ring-ref", "5")],
+        [("request-rx-copy", "1"), ("event-channel-rx", "one")],
     ]) func refusesBadFrontendKeys(features: [(String, String)]) throws {
         let frontend = NetFrontend()
         try frontend.connect(features: features)
@@ -61,7 +63,10 @@ import XenABI
 
     @Test func saysThatTheBridgeIsMissing() throws {
         let bench = Bench()
-        for (key, value) in [("frontend", "/f"), ("frontend-id", "7"), ("online", "1"), ("bridge", "no-such-br"), ("state", "1")] {
+        for (key, value) in [
+            ("frontend", "/f"), ("frontend-id", "7"), ("online", "1"), ("bridge", "no-such-br"),
+            ("state", "1"),
+        ] {
             bench.store.set("\(NetFrontend.backendPath)/\(key)", value)
         }
         try bench.startHost { _, _ in NetDriver(platform: bench.platform, domain: Bench.domain, number: 0) }
@@ -71,7 +76,9 @@ import XenABI
 
     // MARK: Transmitting
 
-    @Test(arguments: [14, 60, 1514, 4096, 4097, 40000, 65535]) func sendsFramesOfEverySize(byteCount: Int) throws {
+    @Test(arguments: [14, 60, 1514, 4096, 4097, 40000, 65535]) func sendsFramesOfEverySize(byteCount: Int)
+        throws
+    {
         let frontend = try Self.connected()
         let frame = (0..<byteCount).map { UInt8(truncatingIfNeeded: $0 &* 3 &+ $0 >> 8) }
         frontend.send(frame)
@@ -84,7 +91,10 @@ import XenABI
 
     @Test func copiesManyPacketsInOneCall() throws {
         let frontend = try Self.connected()
-        for index in 0..<24 { frontend.send([UInt8](repeating: UInt8(index), count: 100), page: index, identifier: UInt16(index)) }
+        for index in 0..<24 {
+            frontend.send(
+                [UInt8](repeating: UInt8(index), count: 100), page: index, identifier: UInt16(index))
+        }
         frontend.flush()
         #expect(frontend.interface.sent.count == 24)
         #expect(frontend.interface.sent.enumerated().allSatisfy { $1[10] == UInt8($0) })
@@ -99,10 +109,11 @@ import XenABI
         frontend.send(Frame.udp6(payload: 9), page: 1, flags: .checksumBlank)
         frontend.send(Frame.tcp4(payload: 10), page: 2, flags: .dataValidated)
         frontend.flush()
-        #expect(frontend.interface.sent.map { Array($0[0..<10]) } == [
-            Frame.header(flags: 1, start: 34, offset: 16), Frame.header(flags: 1, start: 62, offset: 6),
-            Frame.header(flags: 2),
-        ])
+        #expect(
+            frontend.interface.sent.map { Array($0[0..<10]) } == [
+                Frame.header(flags: 1, start: 34, offset: 16), Frame.header(flags: 1, start: 62, offset: 6),
+                Frame.header(flags: 2),
+            ])
     }
 
     @Test func passesLargePacketsOn() throws {
@@ -110,9 +121,11 @@ import XenABI
         let frame = Frame.tcp4(payload: 60000, options: 12)
         frontend.send(frame, flags: .checksumBlank, gso: .gso(.tcp4, segmentByteCount: 1448), identifier: 100)
         frontend.flush()
-        #expect(frontend.interface.sent == [
-            Frame.header(flags: 1, gsoType: 1, headerBytes: 66, segment: 1448, start: 34, offset: 16) + frame
-        ])
+        #expect(
+            frontend.interface.sent == [
+                Frame.header(flags: 1, gsoType: 1, headerBytes: 66, segment: 1448, start: 34, offset: 16)
+                    + frame
+            ])
         let answers = try frontend.transmitAnswers()
         #expect(answers.count == 16 && answers[0].identifier == 100 && answers[1].status == .null)
         #expect(answers[2...].allSatisfy { $0.status == .okay })
@@ -124,7 +137,8 @@ import XenABI
         frontend.send([UInt8](repeating: 0x55, count: 200), page: 0, flags: .checksumBlank)
         frontend.send(Frame.tcp4(payload: 2000), page: 1, flags: [], gso: .gso(.tcp4, segmentByteCount: 1448))
         frontend.send(
-            Frame.tcp4(payload: 2000), page: 2, flags: .checksumBlank, gso: .gso(.tcp6, segmentByteCount: 1448))
+            Frame.tcp4(payload: 2000), page: 2, flags: .checksumBlank,
+            gso: .gso(.tcp6, segmentByteCount: 1448))
         frontend.send(Frame.tcp4(payload: 1), page: 3, flags: .checksumBlank)
         frontend.flush()
         #expect(frontend.interface.sent.count == 1)
@@ -140,19 +154,25 @@ import XenABI
         frontend.send([UInt8](repeating: 3, count: 60), page: 5, identifier: 5)
         frontend.flush()
         #expect(frontend.interface.sent.map { $0.count } == [70])
-        #expect(try frontend.transmitAnswers() == [
-            NetTransmitResponse(identifier: 1, status: .error), NetTransmitResponse(identifier: 2, status: .error),
-            NetTransmitResponse(identifier: 3, status: .error), NetTransmitResponse(identifier: 4, status: .error),
-            NetTransmitResponse(identifier: 5, status: .okay),
-        ])
+        #expect(
+            try frontend.transmitAnswers() == [
+                NetTransmitResponse(identifier: 1, status: .error),
+                NetTransmitResponse(identifier: 2, status: .error),
+                NetTransmitResponse(identifier: 3, status: .error),
+                NetTransmitResponse(identifier: 4, status: .error),
+                NetTransmitResponse(identifier: 5, status: .okay),
+            ])
     }
 
     /// A first slot whose size wrapped: known of some frontends, and no reason to stop them.
     @Test func dropsAPacketWhosePiecesAreLargerThanItself() throws {
         let frontend = try Self.connected()
         frontend.put(
-            NetTransmitRequest(grant: frontend.dataGrants[0], offset: 0, flags: .moreData, identifier: 1, size: 100))
-        frontend.put(NetTransmitRequest(grant: frontend.dataGrants[1], offset: 0, flags: [], identifier: 2, size: 4096))
+            NetTransmitRequest(
+                grant: frontend.dataGrants[0], offset: 0, flags: .moreData, identifier: 1, size: 100))
+        frontend.put(
+            NetTransmitRequest(grant: frontend.dataGrants[1], offset: 0, flags: [], identifier: 2, size: 4096)
+        )
         frontend.flush()
         #expect(try frontend.transmitAnswers().map(\.status) == [.error, .error])
         #expect(frontend.interface.sent.isEmpty && frontend.backendState == "4")
@@ -160,7 +180,8 @@ import XenABI
 
     @Test func closesTheDeviceOfAFrontendThatBreaksTheRules() throws {
         let slot = { (frontend: NetFrontend, flags: NetTransmitFlags, offset: UInt16, size: UInt16) in
-            NetTransmitRequest(grant: frontend.dataGrants[0], offset: offset, flags: flags, identifier: 0, size: size)
+            NetTransmitRequest(
+                grant: frontend.dataGrants[0], offset: offset, flags: flags, identifier: 0, size: size)
         }
         let breakages: [(NetFrontend) -> Void] = [
             { $0.put(slot($0, .moreData, 0, 5000)) },
@@ -207,7 +228,8 @@ import XenABI
 
     // MARK: Receiving
 
-    @Test(arguments: [14, 60, 1514, 4096, 4097, 65535]) func deliversFramesOfEverySize(byteCount: Int) throws {
+    @Test(arguments: [14, 60, 1514, 4096, 4097, 65535]) func deliversFramesOfEverySize(byteCount: Int) throws
+    {
         let frontend = try Self.connected()
         frontend.offer(64)
         let frame = (0..<byteCount).map { UInt8(truncatingIfNeeded: $0 &* 5 &+ $0 >> 8) }
@@ -220,7 +242,9 @@ import XenABI
     @Test func deliversManyFramesInOneCall() throws {
         let frontend = try Self.connected()
         frontend.offer(200)
-        frontend.interface.waiting = (0..<50).map { Frame.header() + [UInt8](repeating: UInt8($0), count: 60 + $0) }
+        frontend.interface.waiting = (0..<50).map {
+            Frame.header() + [UInt8](repeating: UInt8($0), count: 60 + $0)
+        }
         frontend.poll()
         #expect(try frontend.packets().map(\.bytes.count) == (60..<110).map { $0 })
         #expect(frontend.bench.grants.copyCallCount == 1)
@@ -233,7 +257,8 @@ import XenABI
         let large = Frame.tcp4(payload: 30000)
         frontend.interface.waiting = [
             Frame.header(flags: 1, start: 34, offset: 16) + Frame.tcp4(payload: 5),
-            Frame.header(flags: 1, gsoType: 1 | 0x80, headerBytes: 54, segment: 1400, start: 34, offset: 16) + large,
+            Frame.header(flags: 1, gsoType: 1 | 0x80, headerBytes: 54, segment: 1400, start: 34, offset: 16)
+                + large,
             Frame.header(flags: 2) + Frame.tcp4(payload: 6),
             Frame.header(flags: 1, gsoType: 4, headerBytes: 74, segment: 1300, start: 54, offset: 16)
                 + Frame.tcp4(payload: 10),
@@ -296,7 +321,8 @@ import XenABI
         frontend.bench.grants.revoke(frontend.bufferGrants[1])
         frontend.offer(16)
         frontend.interface.waiting = [
-            Frame.header() + [UInt8](repeating: 1, count: 9000), Frame.header() + [UInt8](repeating: 2, count: 50),
+            Frame.header() + [UInt8](repeating: 1, count: 9000),
+            Frame.header() + [UInt8](repeating: 2, count: 50),
         ]
         frontend.poll()
         let packets = try frontend.packets()
@@ -308,7 +334,8 @@ import XenABI
         let frontend = try Self.connected(features: [("request-rx-copy", "1")])
         frontend.offer(16)
         frontend.interface.waiting = [
-            Frame.header() + [UInt8](repeating: 1, count: 5000), Frame.header() + [UInt8](repeating: 2, count: 50),
+            Frame.header() + [UInt8](repeating: 1, count: 5000),
+            Frame.header() + [UInt8](repeating: 2, count: 50),
         ]
         frontend.poll()
         #expect(try frontend.packets().map(\.bytes.count) == [50])
@@ -318,7 +345,9 @@ import XenABI
         let frontend = try Self.connected()
         frontend.offer(256)
         for round in 0..<40 {
-            let frames = (0..<20).map { [UInt8](repeating: UInt8(truncatingIfNeeded: round * 20 + $0), count: 1000 + $0 * 100) }
+            let frames = (0..<20).map {
+                [UInt8](repeating: UInt8(truncatingIfNeeded: round * 20 + $0), count: 1000 + $0 * 100)
+            }
             frontend.interface.waiting = frames.map { Frame.header() + $0 }
             frontend.poll()
             #expect(try frontend.packets().map(\.bytes) == frames)

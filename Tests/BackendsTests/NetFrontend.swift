@@ -113,7 +113,8 @@ final class NetFrontend {
     }
     /// Puts `bytes` into the data pages from `page` on, and the slots of the packet into the ring.
     func send(
-        _ bytes: [UInt8], page: Int = 0, flags: NetTransmitFlags = [], gso: NetExtraInfo? = nil, identifier: UInt16 = 0
+        _ bytes: [UInt8], page: Int = 0, flags: NetTransmitFlags = [], gso: NetExtraInfo? = nil,
+        identifier: UInt16 = 0
     ) {
         data.write(bytes, at: page * 4096)
         var offset = 0
@@ -125,7 +126,8 @@ final class NetFrontend {
             if offset == 0 && gso != nil { slotFlags = slotFlags.union(.extraInfo) }
             put(
                 NetTransmitRequest(
-                    grant: dataGrants[page + offset / 4096], offset: 0, flags: slotFlags, identifier: identifier + slot,
+                    grant: dataGrants[page + offset / 4096], offset: 0, flags: slotFlags,
+                    identifier: identifier + slot,
                     size: UInt16(offset == 0 ? bytes.count : count)))
             if offset == 0, let gso { put(gso) }
             offset += count
@@ -172,7 +174,8 @@ final class NetFrontend {
         var current: Packet?
         var wantsExtra = false
         var slot = NetReceiveSlot()
-        var index = Int(receive.memory.header.load(.responseProducer)) - (try Int(receive.availableResponseCount()))
+        var index =
+            Int(receive.memory.header.load(.responseProducer)) - (try Int(receive.availableResponseCount()))
         while try receive.takeResponse(into: &slot) {
             defer { index += 1 }
             if wantsExtra {
@@ -217,7 +220,9 @@ enum Frame {
         frame[23] = 6
         frame.replaceSubrange(26..<34, with: [10, 0, 0, 1, 10, 0, 0, 2])
         frame[46] = UInt8((20 + options) / 4) << 4
-        for index in 54 + options..<frame.count { frame[index] = UInt8(truncatingIfNeeded: index &* 13 &+ index >> 8) }
+        for index in 54 + options..<frame.count {
+            frame[index] = UInt8(truncatingIfNeeded: index &* 13 &+ index >> 8)
+        }
         return frame
     }
     /// Ethernet, IPv6, one hop-by-hop header, UDP and a payload.
@@ -234,6 +239,7 @@ enum Frame {
         flags: UInt8 = 0, gsoType: UInt8 = 0, headerBytes: UInt16 = 0, segment: UInt16 = 0, start: UInt16 = 0,
         offset: UInt16 = 0
     ) -> [UInt8] {
-        [flags, gsoType] + [headerBytes, segment, start, offset].flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
+        [flags, gsoType]
+            + [headerBytes, segment, start, offset].flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
     }
 }

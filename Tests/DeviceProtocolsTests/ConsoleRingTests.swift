@@ -7,7 +7,9 @@ import Testing
 import XenABI
 
 @Suite struct ConsoleRingTests {
-    static func page(_ pages: RingPages) -> SharedView<ConsoleRingLayout> { unsafe SharedView(unsafeBase: pages.base) }
+    static func page(_ pages: RingPages) -> SharedView<ConsoleRingLayout> {
+        unsafe SharedView(unsafeBase: pages.base)
+    }
 
     @Test func carriesBytesAroundTheRing() throws {
         let pages = RingPages()

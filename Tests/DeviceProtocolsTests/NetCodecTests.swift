@@ -12,7 +12,9 @@ import XenABI
         #expect(bytes(request.encoded()) == [1, 2, 3, 4, 5, 6, 9, 0, 9, 10, 11, 12])
         #expect(NetTransmitRequest(decoding: request.encoded()) == request)
     }
-    @Test(arguments: [NetStatus.okay, .null, .error, .dropped]) func encodesATransmitResponse(status: NetStatus) {
+    @Test(arguments: [NetStatus.okay, .null, .error, .dropped]) func encodesATransmitResponse(
+        status: NetStatus
+    ) {
         let response = NetTransmitResponse(identifier: 0x0201, status: status)
         let raw = UInt16(bitPattern: status.rawValue)
         #expect(bytes(response.encoded()) == [1, 2, UInt8(raw & 0xff), UInt8(raw >> 8)])
@@ -23,7 +25,8 @@ import XenABI
         #expect(bytes(request.encoded()) == [1, 2, 0, 0, 5, 6, 7, 8])
         #expect(NetReceiveRequest(decoding: request.encoded()) == request)
         let response = NetReceiveResponse(
-            identifier: 0x0201, offset: 0x0403, flags: NetReceiveFlags.moreData.union(.dataValidated), status: -1)
+            identifier: 0x0201, offset: 0x0403, flags: NetReceiveFlags.moreData.union(.dataValidated),
+            status: -1)
         #expect(bytes(response.encoded()) == [1, 2, 3, 4, 5, 0, 0xff, 0xff])
         #expect(NetReceiveResponse(decoding: response.encoded()) == response)
     }

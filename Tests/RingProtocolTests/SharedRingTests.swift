@@ -14,7 +14,9 @@ func slot(_ value: UInt32) -> Slot {
 }
 
 @Suite struct SharedRingTests {
-    @Test(arguments: [(1, 112, 32), (1, 108, 32), (1, 12, 256), (1, 8, 256), (2, 112, 64), (4, 112, 128), (1, 64, 32)])
+    @Test(arguments: [
+        (1, 112, 32), (1, 108, 32), (1, 12, 256), (1, 8, 256), (2, 112, 64), (4, 112, 128), (1, 64, 32),
+    ])
     func holdsAPowerOfTwoOfSlots(pageCount: Int, slotByteCount: Int, expected: UInt32) {
         #expect(RingMemory.slotCount(pageCount: pageCount, slotByteCount: slotByteCount) == expected)
         #expect(RingPages(pageCount: pageCount).ring(slotByteCount: slotByteCount).slotCount == expected)
@@ -136,7 +138,9 @@ func slot(_ value: UInt32) -> Slot {
 
     // MARK: Hostile peers
 
-    @Test(arguments: [UInt32(257), 300, 0x8000_0000, 0xffff_ffff]) func refusesAFrontendTooFarAhead(produced: UInt32) throws {
+    @Test(arguments: [UInt32(257), 300, 0x8000_0000, 0xffff_ffff]) func refusesAFrontendTooFarAhead(
+        produced: UInt32
+    ) throws {
         let pages = RingPages()
         let memory = pages.ring(slotByteCount: 12)
         _ = FrontRing(initializing: memory)
@@ -181,7 +185,9 @@ func slot(_ value: UInt32) -> Slot {
         }
     }
 
-    @Test(arguments: [UInt32(2), 0xffff_ffff, 256]) func refusesABackendThatAnswersWhatWasNotAsked(produced: UInt32) throws {
+    @Test(arguments: [UInt32(2), 0xffff_ffff, 256]) func refusesABackendThatAnswersWhatWasNotAsked(
+        produced: UInt32
+    ) throws {
         let pages = RingPages()
         let memory = pages.ring(slotByteCount: 12)
         var front = FrontRing(initializing: memory)

@@ -99,7 +99,8 @@ public final class BlockDriver: DeviceDriver {
         do throws(BackendError) {
             let ring = try BackRing.join(memory, isResuming: isResuming, name: "block")
             service = try BlockService(
-                ring: ring, abi: abi, domain: domain, storage: storage, grants: grants, persistent: persistent,
+                ring: ring, abi: abi, domain: domain, storage: storage, grants: grants,
+                persistent: persistent,
                 notify: { events.notify(port) },
                 again: { [weak self] in work.after(milliseconds: 0) { self?.serve(failed) } })
             if let descriptor = storage.completionDescriptor {
@@ -119,7 +120,8 @@ public final class BlockDriver: DeviceDriver {
         }
         let geometry = storage.geometry
         return [
-            ("sectors", "\(geometry.sectorCount)"), ("info", geometry.isReadOnly ? "\(BlockInterface.infoReadOnly)" : "0"),
+            ("sectors", "\(geometry.sectorCount)"),
+            ("info", geometry.isReadOnly ? "\(BlockInterface.infoReadOnly)" : "0"),
             ("sector-size", "\(geometry.sectorByteCount)"),
             ("physical-sector-size", "\(geometry.physicalSectorByteCount)"),
         ]

@@ -244,7 +244,8 @@ public final class BlockService {
                 let words = buffer(index, place.segmentCount &* 8)
                 for number in 0..<place.segmentCount {
                     segments[index &* Self.segmentLimit &+ number] = BlockSegment(
-                        words: words.load(number &* 8, as: UInt32.self), words.load(number &* 8 &+ 4, as: UInt32.self))
+                        words: words.load(number &* 8, as: UInt32.self),
+                        words.load(number &* 8 &+ 4, as: UInt32.self))
                 }
                 checkSegments(index, &place)
             } else {
@@ -338,7 +339,8 @@ public final class BlockService {
                 operation = .write(buffer(index, places[index].byteCount), offset: places[index].byteOffset)
             case .flush: operation = .flush
             case .discard:
-                operation = .discard(offset: places[index].byteOffset, byteCount: places[index].sectorCount &* 512)
+                operation = .discard(
+                    offset: places[index].byteOffset, byteCount: places[index].sectorCount &* 512)
                 if places[index].sectorCount == 0 {
                     finish(index, .okay)
                     continue

@@ -102,7 +102,8 @@ import Glibc
             let rest = memory.slice(done, memory.byteCount - done)
             let position = offset + UInt64(done)
             // SAFETY: `rest` gives its own bounds.
-            let result = unsafe isWrite
+            let result =
+                unsafe isWrite
                 ? sv_storage_write(descriptor, rest.base, UInt64(rest.byteCount), position)
                 : sv_storage_read(descriptor, rest.base, UInt64(rest.byteCount), position)
             if result == Int64(-EINVAL) && isDirect {
@@ -166,7 +167,8 @@ import Glibc
             return transfer(memory, offset, isWrite: isWrite, done: 0)
         }
         if result < 0 { return -result }
-        return Int(result) == memory.byteCount ? 0 : transfer(memory, offset, isWrite: isWrite, done: Int(result))
+        return Int(result) == memory.byteCount
+            ? 0 : transfer(memory, offset, isWrite: isWrite, done: Int(result))
     }
 
     public func settle() {

@@ -67,7 +67,8 @@ public final class BackendDevice {
                 values.append(("hotplug-status", "connected"))
                 write(values)
             }
-            frontendWatch = try platform.store.watch("\(frontendPath)/state") { [weak self] _ in self?.look() }
+            frontendWatch = try platform.store.watch("\(frontendPath)/state") { [weak self] _ in self?.look()
+            }
         } catch .storageInUse(let disk) where openAttempts < Self.openAttemptLimit {
             if openAttempts == 0 { log.info("waiting for disk '\(disk)'") }
             openAttempts += 1

@@ -55,7 +55,8 @@ public struct BackendStateMachine: Sendable {
             state = .initWait
             return .enter(.initWait)
         case .initialised, .connected:
-            guard !isServing, state == .initWait, frontend == readyStates.0 || frontend == readyStates.1 else {
+            guard !isServing, state == .initWait, frontend == readyStates.0 || frontend == readyStates.1
+            else {
                 return .nothing
             }
             return .connect

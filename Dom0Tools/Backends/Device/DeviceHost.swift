@@ -40,7 +40,9 @@ public final class DeviceHost {
     /// Begins to look for devices.
     public func start() throws(BackendError) {
         for kind in Self.kinds {
-            let token = try platform.store.watch(directory(kind)) { [weak self] path in self?.changed(kind, path) }
+            let token = try platform.store.watch(directory(kind)) { [weak self] path in
+                self?.changed(kind, path)
+            }
             watches.append(token)
         }
     }
@@ -80,7 +82,9 @@ public final class DeviceHost {
                     try platform.store.read("\(path)/state") != nil,
                     let driver = makeDriver(kind, String(path.dropFirst(base.count + 1)))
                 else { continue }
-                let device = BackendDevice(path: path, domain: domain, driver: driver, platform: platform, log: log) {
+                let device = BackendDevice(
+                    path: path, domain: domain, driver: driver, platform: platform, log: log
+                ) {
                     [weak self] device in self?.deviceEnded(device)
                 }
                 devices[path] = device

@@ -36,7 +36,8 @@ public final class NetDriver: DeviceDriver {
 
     public func open(_ backend: DeviceKeys) throws(BackendError) {
         let bridge = try backend.text("bridge").flatMap { $0.isEmpty ? nil : $0 }
-        let name = try backend.text("vifname").flatMap { $0.isEmpty ? nil : $0 } ?? "vif\(domain.rawValue).\(number)"
+        let name =
+            try backend.text("vifname").flatMap { $0.isEmpty ? nil : $0 } ?? "vif\(domain.rawValue).\(number)"
         interface = try openInterface(name, bridge, try backend.text("mtu").flatMap { Int($0) })
     }
 
@@ -112,7 +113,9 @@ public final class NetDriver: DeviceDriver {
                 setActive: { [weak self] isActive in
                     if let watching = self?.watching { work.setActive(watching, isActive) }
                 })
-            watching = try work.watchReadable(interface.descriptor) { [weak self] in self?.serveReceive(failed) }
+            watching = try work.watchReadable(interface.descriptor) { [weak self] in
+                self?.serveReceive(failed)
+            }
         } catch {
             disconnect()
             throw error

@@ -53,8 +53,10 @@ public final class NetReceiveService {
         offload: NetworkOffload, takesScattered: Bool, notify: @escaping () -> Void,
         setActive: @escaping (Bool) -> Void
     ) throws(BackendError) {
-        guard let memory = LocalMemory.allocate(
-            byteCount: Self.batchByteCount + 2 * 4096 + Self.largestFrame) else {
+        guard
+            let memory = LocalMemory.allocate(
+                byteCount: Self.batchByteCount + 2 * 4096 + Self.largestFrame)
+        else {
             throw .hypervisor("no memory for the buffers of a network ring")
         }
         self.memory = memory
@@ -94,7 +96,9 @@ public final class NetReceiveService {
             }
             while used < Self.batchByteCount, answers.count < 256 {
                 if held == nil {
-                    guard let count = interface.receive(into: memory.slice(used + Self.lead, Self.largestFrame)) else {
+                    guard
+                        let count = interface.receive(into: memory.slice(used + Self.lead, Self.largestFrame))
+                    else {
                         isDrained = true
                         break
                     }
@@ -120,7 +124,9 @@ public final class NetReceiveService {
             finish()
             if wanted > 0 {
                 // All of the frame's slots must be there before it is worth waking up.
-                guard try ring.requestNotification(afterRequests: UInt32(wanted)) < UInt32(wanted) else { continue }
+                guard try ring.requestNotification(afterRequests: UInt32(wanted)) < UInt32(wanted) else {
+                    continue
+                }
                 activate(false)
                 return
             }
@@ -208,7 +214,9 @@ public final class NetReceiveService {
                 ring.putResponse(extra.encoded())
                 continue
             }
-            if !ran || !copies.succeeded(answer.copy..<answer.copy + 1) { answer.response.status = NetStatus.error.rawValue }
+            if !ran || !copies.succeeded(answer.copy..<answer.copy + 1) {
+                answer.response.status = NetStatus.error.rawValue
+            }
             ring.putResponse(answer.response.encoded())
         }
         if ring.publishResponses() { notify() }

@@ -131,7 +131,9 @@ public final class NetTransmitService {
             answers.append(NetTransmitResponse(identifier: 0, status: .null))
             if extra.type == .gso {
                 guard extra.gsoSegmentByteCount > 0, extra.gsoType == .tcp4 || extra.gsoType == .tcp6 else {
-                    throw .frontend("segmentation into \(extra.gsoSegmentByteCount) bytes of type \(extra.gsoType.rawValue)")
+                    throw .frontend(
+                        "segmentation into \(extra.gsoSegmentByteCount) bytes of type \(extra.gsoType.rawValue)"
+                    )
                 }
                 gso = extra
             } else {
@@ -182,13 +184,15 @@ public final class NetTransmitService {
         var position = header + rest
         for slot in slots {
             copies.append(
-                from: slot.grant, of: domain, offset: Int(slot.offset), to: place.slice(position, Int(slot.size)))
+                from: slot.grant, of: domain, offset: Int(slot.offset),
+                to: place.slice(position, Int(slot.size)))
             position += Int(slot.size)
         }
         packets.append(
             Packet(
                 memory: place, firstCopy: firstCopy, lastCopy: copies.count, firstAnswer: firstAnswer,
-                lastAnswer: answers.count, flags: first.flags, gsoType: gso?.gsoType ?? NetGSOType(rawValue: 0),
+                lastAnswer: answers.count, flags: first.flags,
+                gsoType: gso?.gsoType ?? NetGSOType(rawValue: 0),
                 gsoSize: gso?.gsoSegmentByteCount ?? 0))
     }
 
@@ -207,7 +211,11 @@ public final class NetTransmitService {
                     fail(packet.firstAnswer..<packet.lastAnswer)
                     continue
                 }
-                if complete(packet), interface.send(packet.memory) { sentCount &+= 1 } else { droppedCount &+= 1 }
+                if complete(packet), interface.send(packet.memory) {
+                    sentCount &+= 1
+                } else {
+                    droppedCount &+= 1
+                }
             }
         }
         for answer in answers { ring.putResponse(answer.encoded()) }
@@ -218,13 +226,18 @@ public final class NetTransmitService {
     private func complete(_ packet: Packet) -> Bool {
         var header = VirtioNetHeader()
         if packet.flags.contains(.checksumBlank) || packet.gsoSize > 0 {
-            let frame = packet.memory.slice(VirtioNetHeader.byteCount, packet.memory.byteCount - VirtioNetHeader.byteCount)
-            guard packet.flags.contains(.checksumBlank), let checksum = PacketChecksum(frame: frame) else { return false }
+            let frame = packet.memory.slice(
+                VirtioNetHeader.byteCount, packet.memory.byteCount - VirtioNetHeader.byteCount)
+            guard packet.flags.contains(.checksumBlank), let checksum = PacketChecksum(frame: frame) else {
+                return false
+            }
             header.flags = VirtioNetHeader.needsChecksum
             header.checksumStart = UInt16(truncatingIfNeeded: checksum.start)
             header.checksumOffset = UInt16(truncatingIfNeeded: checksum.offset)
             if packet.gsoSize > 0 {
-                guard checksum.isIPv6 == (packet.gsoType == .tcp6), checksum.offset == 16 else { return false }
+                guard checksum.isIPv6 == (packet.gsoType == .tcp6), checksum.offset == 16 else {
+                    return false
+                }
                 header.gsoType = checksum.isIPv6 ? VirtioNetHeader.gsoTCP6 : VirtioNetHeader.gsoTCP4
                 header.segmentByteCount = packet.gsoSize
                 header.headerByteCount = UInt16(truncatingIfNeeded: checksum.headerByteCount)

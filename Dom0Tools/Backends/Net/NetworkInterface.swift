@@ -102,7 +102,10 @@ public final class TapInterface: NetworkInterface {
         }
         do throws(BackendError) {
             try Self.check(unsafe sv_interface_set_port_address(name), name, "set its address")
-            if let mtu { try Self.check(unsafe sv_interface_set_mtu(name, Int32(clamping: mtu)), name, "set its MTU \(mtu)") }
+            if let mtu {
+                try Self.check(
+                    unsafe sv_interface_set_mtu(name, Int32(clamping: mtu)), name, "set its MTU \(mtu)")
+            }
             if let bridge {
                 let index = unsafe sv_interface_index(name)
                 try Self.check(unsafe sv_bridge_add(bridge, index), name, "attach it to bridge '\(bridge)'")
@@ -121,7 +124,8 @@ public final class TapInterface: NetworkInterface {
     }
 
     public func setOffload(_ offload: NetworkOffload) {
-        _ = sv_tap_set_offload(descriptor, offload.checksum ? 1 : 0, offload.tcp4 ? 1 : 0, offload.tcp6 ? 1 : 0)
+        _ = sv_tap_set_offload(
+            descriptor, offload.checksum ? 1 : 0, offload.tcp4 ? 1 : 0, offload.tcp6 ? 1 : 0)
     }
     public func setUp(_ isUp: Bool) { _ = unsafe sv_interface_set_up(name, isUp ? 1 : 0) }
 
@@ -129,7 +133,8 @@ public final class TapInterface: NetworkInterface {
         // SAFETY: `memory` gives its own bounds.
         let count = unsafe sv_tap_read(descriptor, memory.base, UInt64(memory.byteCount))
         if count < 0 && count != Int64(-EAGAIN) && count != Int64(-EINTR) {
-            failure = .network(interface: name, problem: "cannot be read: \(BackendError.text(Int32(-count)))")
+            failure = .network(
+                interface: name, problem: "cannot be read: \(BackendError.text(Int32(-count)))")
         }
         return count > 0 ? Int(count) : nil
     }

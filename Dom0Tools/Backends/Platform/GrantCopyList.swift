@@ -24,8 +24,10 @@ public struct GrantCopyList: ~Copyable {
         precondition(offset &+ destination.byteCount <= 4096)
         unsafe segments.append(
             sv_grant_copy_segment(
-                source: Self.word(reference, domain, offset), destination: UInt64(UInt(bitPattern: destination.base)),
-                length: UInt16(truncatingIfNeeded: destination.byteCount), flags: GrantCopyFlag.sourceIsReference,
+                source: Self.word(reference, domain, offset),
+                destination: UInt64(UInt(bitPattern: destination.base)),
+                length: UInt16(truncatingIfNeeded: destination.byteCount),
+                flags: GrantCopyFlag.sourceIsReference,
                 status: 0))
     }
     /// Adds a copy from `source` into a granted page.
@@ -37,12 +39,17 @@ public struct GrantCopyList: ~Copyable {
         precondition(offset &+ source.byteCount <= 4096)
         unsafe segments.append(
             sv_grant_copy_segment(
-                source: UInt64(UInt(bitPattern: source.base)), destination: Self.word(reference, domain, offset),
-                length: UInt16(truncatingIfNeeded: source.byteCount), flags: GrantCopyFlag.destinationIsReference,
+                source: UInt64(UInt(bitPattern: source.base)),
+                destination: Self.word(reference, domain, offset),
+                length: UInt16(truncatingIfNeeded: source.byteCount),
+                flags: GrantCopyFlag.destinationIsReference,
                 status: 0))
     }
-    @inline(__always) private static func word(_ reference: GrantReference, _ domain: DomainID, _ offset: Int) -> UInt64 {
-        UInt64(reference.rawValue) | UInt64(truncatingIfNeeded: offset) &<< 32 | UInt64(domain.rawValue) &<< 48
+    @inline(__always) private static func word(_ reference: GrantReference, _ domain: DomainID, _ offset: Int)
+        -> UInt64
+    {
+        UInt64(reference.rawValue) | UInt64(truncatingIfNeeded: offset) &<< 32 | UInt64(domain.rawValue)
+            &<< 48
     }
 
     /// True if all of these copies were made. Meaningful after the list has been run.

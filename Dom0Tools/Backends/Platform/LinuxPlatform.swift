@@ -42,7 +42,8 @@ final class LinuxGrants: GrantAccess {
     func copy(_ list: inout GrantCopyList) -> Bool {
         let descriptor = descriptor
         // SAFETY: the kernel reads and writes `count` segments; their local sides were bounds-checked when added.
-        return unsafe list.submit { (count, segments) in unsafe sv_gntdev_copy(descriptor, count, segments) } >= 0
+        return unsafe list.submit { (count, segments) in unsafe sv_gntdev_copy(descriptor, count, segments) }
+            >= 0
     }
 }
 
@@ -53,7 +54,9 @@ final class LinuxEvents: EventAccess {
     private var handlers: [(() -> Void)?] = []
 
     init(_ reactor: Reactor) throws(BackendError) {
-        do throws(XenCallError) { device = try EventChannelDevice() } catch { throw .hypervisor(error.description) }
+        do throws(XenCallError) { device = try EventChannelDevice() } catch {
+            throw .hypervisor(error.description)
+        }
         do throws(ReactorError) {
             try reactor.watch(device.descriptor, .readable) { [unowned self] _ in dispatch() }
         } catch {
@@ -121,7 +124,9 @@ final class ReactorWork: WorkAccess {
 extension BackendPlatform {
     /// The real ones: Linux's Xen devices, and the store behind a unix socket.
     /// - Throws: `hypervisor` or `store`, if this is no Dom0 or the store's daemon does not run.
-    public static func linux(_ reactor: Reactor, storePath: String, log: Log) throws(BackendError) -> BackendPlatform {
+    public static func linux(_ reactor: Reactor, storePath: String, log: Log) throws(BackendError)
+        -> BackendPlatform
+    {
         let work = ReactorWork(reactor)
         return BackendPlatform(
             grants: try LinuxGrants(), events: try LinuxEvents(reactor),

@@ -26,12 +26,16 @@ public import RingProtocol
     }
 
     /// A little-endian number of any width, at any alignment.
-    @inline(__always) public func load<Value: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as: Value.Type) -> Value {
+    @inline(__always) public func load<Value: FixedWidthInteger & BitwiseCopyable>(
+        _ offset: Int, as: Value.Type
+    ) -> Value {
         precondition(offset >= 0 && offset &+ MemoryLayout<Value>.size <= byteCount)
         // SAFETY: the value lies inside.
         return unsafe base.loadUnaligned(fromByteOffset: offset, as: Value.self)
     }
-    @inline(__always) public func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
+    @inline(__always) public func store<Value: FixedWidthInteger & BitwiseCopyable>(
+        _ value: Value, at offset: Int
+    ) {
         precondition(offset >= 0 && offset &+ MemoryLayout<Value>.size <= byteCount)
         // SAFETY: the value lies inside.
         unsafe base.storeBytes(of: value, toByteOffset: offset, as: Value.self)
@@ -56,7 +60,9 @@ public import RingProtocol
     }
     /// All of an open file. Nil if it cannot be mapped.
     static func map(file: Int32, byteCount: Int, isReadOnly: Bool) -> LocalMemory? {
-        guard let start = unsafe sv_map_memory(file, UInt64(byteCount), isReadOnly ? 1 : 0) else { return nil }
+        guard let start = unsafe sv_map_memory(file, UInt64(byteCount), isReadOnly ? 1 : 0) else {
+            return nil
+        }
         return unsafe LocalMemory(unsafeBase: start, byteCount: byteCount)
     }
     /// Gives back what `allocate` or `map` returned.
@@ -68,6 +74,8 @@ extension BackRing {
     /// - Throws: `ring`, with `name` for the message.
     static func join(_ memory: RingMemory, isResuming: Bool, name: String) throws(BackendError) -> BackRing {
         guard isResuming else { return BackRing(memory) }
-        do throws(RingError) { return try BackRing(resuming: memory) } catch { throw .ring(name: name, error) }
+        do throws(RingError) { return try BackRing(resuming: memory) } catch {
+            throw .ring(name: name, error)
+        }
     }
 }

@@ -115,7 +115,9 @@ final class SocketStore: StoreAccess {
     private func take(_ header: XenStoreHeader, _ payload: [UInt8]) {
         if header.operation == .watchEvent {
             let fields = payload.split(separator: 0, omittingEmptySubsequences: false)
-            guard fields.count >= 2, let token = Int(String(decoding: fields[1], as: UTF8.self)) else { return }
+            guard fields.count >= 2, let token = Int(String(decoding: fields[1], as: UTF8.self)) else {
+                return
+            }
             events.append((String(decoding: fields[0], as: UTF8.self), token))
             deliverLater()
         } else if header.operation == .error {
@@ -166,7 +168,9 @@ final class SocketStore: StoreAccess {
         }
         let descriptor = descriptor
         // SAFETY: the array outlives the call.
-        let sent = unsafe bytes.withUnsafeBytes { unsafe sv_store_send(descriptor, $0.baseAddress, UInt64($0.count)) }
+        let sent = unsafe bytes.withUnsafeBytes {
+            unsafe sv_store_send(descriptor, $0.baseAddress, UInt64($0.count))
+        }
         guard sent == 0 else {
             lost(BackendError.text(-sent))
             throw .store("the connection to '\(path)' ended")
@@ -215,7 +219,9 @@ final class SocketStore: StoreAccess {
             case .refused(let error): throw Self.refusal(error, "start a transaction")
             }
             var requests = [XenStoreRequest.read(Array(anchor.utf8))]
-            for (path, value) in values { requests.append(.write(Array(path.utf8), value: Array(value.utf8))) }
+            for (path, value) in values {
+                requests.append(.write(Array(path.utf8), value: Array(value.utf8)))
+            }
             let replies = try exchange(requests, transaction: transaction)
             var problem: BackendError?
             var isPresent = true
@@ -224,7 +230,8 @@ final class SocketStore: StoreAccess {
                 if index == 0 && error == .noEntry {
                     isPresent = false
                 } else if problem == nil {
-                    problem = Self.refusal(error, index == 0 ? "read \(anchor)" : "write \(values[index - 1].path)")
+                    problem = Self.refusal(
+                        error, index == 0 ? "read \(anchor)" : "write \(values[index - 1].path)")
                 }
             }
             let commits = isPresent && problem == nil
