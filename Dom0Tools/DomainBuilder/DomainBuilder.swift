@@ -178,6 +178,9 @@ public struct DomainBuilder {
             try control.setHVMParameter(HVMParameter.consolePort, to: UInt64(console.rawValue), of: id)
             try control.setHVMParameter(
                 HVMParameter.identityPageTable, to: DomainLayout.identityPageTableFrame * page, of: id)
+            // Without this a triple fault counts as a reboot, and a kernel that dies at once is started again for ever.
+            try control.setHVMParameter(
+                HVMParameter.tripleFaultReason, to: UInt64(ShutdownReason.crash), of: id)
             try control.setMemoryMap(layout.memoryMap, of: id)
             try control.setHVMContext(
                 FirstContext.records(

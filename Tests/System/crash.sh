@@ -20,3 +20,11 @@ expect_equal "number of the neighbour" "$good_id" "$(domid good)"
 
 expect "destroy" svctl destroy good
 nothing_left good "$good_id"
+
+# A kernel that dies at its first instruction (a PVH note and ud2): create says so, and nothing stays.
+echo 'H4sICMU0AWsCA3NtYWxsMi5lbGYAq3f1cWNiZGSAASYGOwYoD0w5MGACBwYLoDqEIlYg3oCQZkSmxaAcGM2CRIPwJri9EPUwWgQqLoJmKD83TKcQEEek5oElAVi30J7GAAAA' |
+    base64 -d | gzip -d > /tmp/ud2.elf
+printf 'name = "boom"\ntype = "pvh"\nkernel = "/tmp/ud2.elf"\nmemory = 32\non_crash = "destroy"\n' > /tmp/boom.cfg
+if svctl create /tmp/boom.cfg 2> /tmp/boom.err; then fail "create of a kernel that dies at once succeeds"; fi
+grep -qi 'crash' /tmp/boom.err || fail "create does not tell of the crash: $(cat /tmp/boom.err)"
+if svctl list | grep -q boom; then fail "boom is still listed"; fi
