@@ -30,7 +30,9 @@ public import RingProtocol
         }
     }
     /// `count` bytes from an offset.
-    public func bytes(_ offset: Int, _ count: Int) -> [UInt8] { (offset..<offset + count).map { self[byte: $0] } }
+    public func bytes(_ offset: Int, _ count: Int) -> [UInt8] {
+        (offset..<offset + count).map { self[byte: $0] }
+    }
     /// Replaces bytes from an offset on.
     public func write(_ bytes: [UInt8], at offset: Int = 0) {
         for (index, byte) in bytes.enumerated() { self[byte: offset + index] = byte }
