@@ -100,6 +100,7 @@ extension Ref<VirtualCPU> {
     }
 
     /// Translates a guest-linear area once and pins its frames, so that it can be written while another address space is loaded.
+    /// Only the domain's own pages: the hypervisor goes on writing there, which a granted page's owner could not stop.
     private func pinArea(_ address: UInt64, byteCount: Int) throws(XenError) -> AreaPlace {
         guard address & 7 == 0, let frame = translate(linear: address, forWriting: true) else {
             throw .badAddress
@@ -111,6 +112,9 @@ extension Ref<VirtualCPU> {
             guard !overflow, let found = translate(linear: next, forWriting: true) else { throw .badAddress }
             second = found
         }
+        guard hypervisor.state.frames.owner(of: frame) == domain.id,
+            second.map({ hypervisor.state.frames.owner(of: $0) == domain.id }) ?? true
+        else { throw .badAddress }
         try hypervisor.state.frames.pin(frame)
         if let second {
             do throws(XenError) {

@@ -25,7 +25,7 @@ enum GuestMSR {
         case 0xfe: return 0x500
         case 0x2ff: return vcpu.svm[.mtrrDefault]
         case 0x200...0x20f, 0x250, 0x258, 0x259, 0x268...0x26f: return 0
-        case 0x8b: return vcpu.domain.state.isHardwareDomain ? 0x0100_00ff : 0x0100_00ff
+        case 0x8b: return 0x0100_00ff
         case 0x179: return 0
         case 0x17a, 0x17b: return 0
         case 0x400...0x47f: return 0

@@ -246,6 +246,10 @@ struct ProcessorLoop: ~Copyable {
         case ExitCode.wbinvd, ExitCode.invd: advance(vmcb, 2)
         case ExitCode.pause: advance(vmcb, 2)
         case ExitCode.xsetbv: SVMExits.xsetbv(vcpu, vmcb)
+        case 0x040 &+ 1:
+            // #DB, intercepted for the same reason. DR6 is the guest's already.
+            vmcb[.eventInjection] = 0
+            vcpu.svm[.interruptedEvent] = 1 << 31 | 3 << 8 | 1
         case 0x040 &+ 17:
             // #AC, intercepted so that it cannot loop in delivery; handed on.
             vmcb[.eventInjection] = 0

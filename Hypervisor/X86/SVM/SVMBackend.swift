@@ -76,7 +76,7 @@ enum SVMBackend {
             | Intercept.skinit | Intercept.wbinvd | Intercept.monitor | Intercept.mwait
             | Intercept.xsetbv
         // #AC and #DB loops would keep the CPU busy without an exit: AMD APM vol 2 §15.12 (Xen: XSA-156).
-        vmcb[.interceptExceptions] = 1 << 17
+        vmcb[.interceptExceptions] = 1 << 17 | 1 << 1
         vmcb[.ioPermissions] = ioMap
         vmcb[.msrPermissions] = msrMap
         vmcb[.nestedControl] = 1
