@@ -61,7 +61,9 @@ targets += [
     .target(name: "CGuest", path: "GuestABI/CGuest", exclude: ["guest.ld", "toolset.json"]),
     .target(
         name: "GuestABI",
-        dependencies: ["XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "CGuest"],
+        dependencies: [
+            "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "CGuest",
+        ],
         path: "GuestABI", exclude: ["CGuest"], swiftSettings: settings),
 ]
 targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
