@@ -52,6 +52,18 @@ dom0-script:
 dom0-attempt: machine
 	@$(HARNESS)/dom0-run && echo 0 >$(STATUS) || echo $$? >$(STATUS)
 
+.PHONY: guest
+guest: ## Boot GUEST=NAME (an example or in-guest test) or GUEST=path.elf as the only domain, output on this terminal
+	@case "$${GUEST:-}" in \
+	    "") echo "make guest: give GUEST=NAME of GuestABI/Examples or Tests/InGuest, or GUEST=path.elf" >&2; exit 2;; \
+	    *.elf) file="$$GUEST";; \
+	    *) if [ -d "GuestABI/Examples/$$GUEST" ]; then \
+	           $(HARNESS)/make-examples "$$GUEST"; file=$(BUILD)/examples/$$GUEST.elf; \
+	       else Tests/InGuest/run-guests --build-only "$$GUEST"; file=$(BUILD)/guests/$$GUEST.elf; fi;; \
+	esac; \
+	[ -n "$(NOBUILD)" ] || $(MAKE) -s image; \
+	GuestABI/boot-guest "$$file" $(ARGS)
+
 .PHONY: demo
 demo: machine ## Boot, start a DomU, use its console, disk and network, shut down; prints a transcript
 	@$(HARNESS)/demo
@@ -89,6 +101,10 @@ image: ## Build the hypervisor image, build/swiftvisor
 	    $(BUILD)/symbols.o -o $(BUILD)/swiftvisor.elf64
 	@$(OBJCOPY) -O elf32-i386 $(BUILD)/swiftvisor.elf64 $(BUILD)/swiftvisor
 	@ls -l $(BUILD)/swiftvisor | awk '{ print "   " $$NF ": " $$5 " bytes" }'
+
+.PHONY: examples
+examples: ## Build the guests of GuestABI/Examples into build/examples/NAME.elf
+	@$(HARNESS)/make-examples
 
 TOOLS := svd svback svctl
 .PHONY: tools

@@ -64,7 +64,8 @@ targets += [
         dependencies: [
             "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "CGuest",
         ],
-        path: "GuestABI", exclude: ["CGuest"], swiftSettings: settings),
+        path: "GuestABI", exclude: ["CGuest", "Examples", "DriverKit", "link-guest", "boot-guest"],
+        swiftSettings: settings),
 ]
 targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
 let guests = [
@@ -73,6 +74,16 @@ let guests = [
     "BadPointers", "Privilege", "Machine", "Control", "DomainLife", "Interdomain", "Benchmark",
 ]
 targets += guests.map(guest)
+
+/// A guest to look at: `GuestABI/Examples/<Name>` with README.md, <Name>.cfg and test.sh beside its sources.
+func example(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(
+        name: "Example\(name)", dependencies: ["GuestABI"] + dependencies, path: "GuestABI/Examples/\(name)",
+        exclude: ["README.md", "\(name).cfg", "test.sh"] + exclude, swiftSettings: settings)
+}
+targets += [
+    example("Hello")
+]
 
 // MARK: Dom0 tools.
 targets += [
@@ -180,6 +191,8 @@ let products: [Product] =
     ].filter { names.isSuperset(of: $0.1) }.map { .library(name: $0.0, type: .static, targets: $0.1) }
     + guests.filter { names.contains("Guest\($0)") }
     .map { .library(name: "Guest\($0)", type: .static, targets: ["Guest\($0)"]) }
+    + names.filter { $0.hasPrefix("Example") }.sorted()
+    .map { .library(name: $0, type: .static, targets: [$0]) }
     + ["svctl", "svd", "svback", "svkernel"].filter(names.contains).map {
         .executable(name: $0, targets: [$0])
     }

@@ -3,7 +3,8 @@ import CGuest
 import SharedMemory
 import XenABI
 
-/// Where a guest prints: the hypervisor's console, or the first serial port when there is no hypervisor.
+/// Where a guest prints: the console ring that its builder gave it (`svctl console`), else the hypervisor's console, or
+/// the first serial port when there is no hypervisor.
 public enum Console {
     /// Prints one line.
     public static func print(_ text: Text) {
@@ -24,10 +25,11 @@ public enum Console {
     }
     private static func write(_ start: UnsafeMutableRawPointer, _ count: Int) {
         if Platform.hypervisorLeaf != nil {
-            let result = Hypercall.invoke(
+            // SAFETY: the caller gives `count` valid bytes.
+            if unsafe writeRing(start, count) { return }
+            _ = Hypercall.invoke(
                 HypercallNumber.consoleIO, UInt64(ConsoleIOOperation.write), UInt64(count),
                 UInt64(UInt(bitPattern: start)))
-            if result < 0 { unsafe writeRing(start, count) }
             return
         }
         for index in 0..<count {
@@ -36,11 +38,24 @@ public enum Console {
             guest_out8(0x3F8, unsafe start.load(fromByteOffset: index, as: UInt8.self))
         }
     }
-    /// Writes to the console ring of the domain's builder, and waits until its reader took everything. `io/console.h`.
-    private static func writeRing(_ start: UnsafeMutableRawPointer, _ count: Int) {
-        guard let frame = try? HVM.parameter(HVMParameter.consoleFrame), frame != 0,
-            let port = try? HVM.parameter(HVMParameter.consolePort)
-        else { return }
+    // SAFETY: single words that every vCPU would set to the same.
+    nonisolated(unsafe) private static var ringPage: GuestFrame?
+    nonisolated(unsafe) private static var ringPort = EventPort(rawValue: 0)
+    nonisolated(unsafe) private static var isRingKnown = false
+
+    /// Writes to the console ring of the domain's builder, waiting while it is full; false if there is none. `io/console.h`.
+    private static func writeRing(_ start: UnsafeMutableRawPointer, _ count: Int) -> Bool {
+        if unsafe !isRingKnown {
+            // SAFETY: as for the state above.
+            unsafe isRingKnown = true
+            if let frame = try? HVM.parameter(HVMParameter.consoleFrame), frame != 0,
+                let port = try? HVM.parameter(HVMParameter.consolePort), port != 0
+            {
+                unsafe ringPage = GuestFrame(rawValue: frame)
+                unsafe ringPort = EventPort(rawValue: UInt32(truncatingIfNeeded: port))
+            }
+        }
+        guard let frame = unsafe ringPage?.rawValue else { return false }
         let ring = MappedPage(unsafeAddress: frame << 12)
         let indexes = ring.sharedView(ConsoleRingLayout.self)
         for index in 0..<count {
@@ -55,8 +70,9 @@ public enum Console {
             ring.store(byte, at: 1024 + Int(producer & UInt32(ConsoleRingLayout.outputByteCount - 1)))
             indexes.store(producer &+ 1, to: .outputProducer)
         }
-        try? EventChannel.send(EventPort(rawValue: UInt32(truncatingIfNeeded: port)))
-        while indexes.load(.outputConsumer) != indexes.load(.outputProducer) { try? Scheduler.yield() }
+        // SAFETY: as for the state above.
+        try? EventChannel.send(unsafe ringPort)
+        return true
     }
     /// Appends one byte to the current line; a newline sends it.
     static func put(_ byte: UInt8) {
