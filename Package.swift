@@ -40,7 +40,7 @@ var targets: [Target] = [
     module("SharedMemory", "Sources/SharedMemory", ["XenABI"]),
     module("RingProtocol", "Sources/RingProtocol", ["XenABI", "SharedMemory"]),
     module("DeviceProtocols", "Sources/DeviceProtocols", ["XenABI", "SharedMemory", "RingProtocol"]),
-    module("XenBus", "Sources/XenBus", ["XenABI", "XenStoreWire"]),
+    module("XenBus", "Sources/XenBus", ["XenABI", "SharedMemory", "XenStoreWire"]),
     module("XenStoreWire", "Sources/XenStoreWire", ["XenABI"]),
 ]
 
@@ -66,6 +66,12 @@ targets += [
         ],
         path: "GuestABI", exclude: ["CGuest", "Examples", "DriverKit", "link-guest", "boot-guest"],
         swiftSettings: settings),
+]
+// The driver kit: a split device's frontend, its backend in Dom0, and both in one process for tests.
+targets += [
+    module(
+        "DriverKit", "GuestABI/DriverKit/Core",
+        ["XenABI", "SharedMemory", "RingProtocol", "XenBus", "XenStoreWire"])
 ]
 targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
 let guests = [
