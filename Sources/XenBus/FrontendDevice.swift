@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import XenABI
-public import XenStoreWire
+import XenStoreWire
 
 /// What a frontend tells its backend: nodes of its directory, written in one transaction with the state.
 public struct FrontendPublication: Equatable, Sendable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import XenABI
+import XenABI
 public import XenStoreWire
 
 /// A guest's client of the store: one request at a time, watches in between. No hypercall, no pointer: how to notify
