@@ -163,11 +163,6 @@ import XenABI
             #expect(
                 f.operate(command, by: f.granter, at: 0xfff9, count: 1) == XenError.badAddress.returnValue)
         }
-        f.granter.vcpu(0)!.state.isInMulticall = true
-        for command: UInt32 in [0, 1, 5, 11] {
-            #expect(
-                f.operate(command, by: f.granter, at: 0x3000, count: 1025) == XenError.tooBig.returnValue)
-        }
     }
     @Test func listsOfMappings() throws {
         let f = try GrantFixture()

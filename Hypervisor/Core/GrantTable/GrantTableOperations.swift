@@ -11,8 +11,7 @@ extension Ref<VirtualCPU> {
     /// - Returns: 0 when every block was processed, each with its own status.
     ///
     /// Throws `notImplemented` for what PVH guests cannot do, `invalidArgument` for a bad count, `badAddress`
-    /// for a block that cannot be read or written (those before it are done), `tooBig` for a long list inside
-    /// a multicall, which cannot make room for others half-way.
+    /// for a block that cannot be read or written (those before it are done).
     public func grantTableOperation(
         _ command: UInt64, _ array: UInt64, _ count: UInt64
     ) throws(XenError) -> Int64 {
@@ -22,7 +21,6 @@ extension Ref<VirtualCPU> {
         case GrantTableOperation.mapGrantReference, GrantTableOperation.unmapGrantReference,
             GrantTableOperation.copy, GrantTableOperation.swapGrantReference:
             guard count <= UInt32(Int32.max) else { throw .invalidArgument }
-            guard !state.isInMulticall || count <= Self.multicallLimit else { throw .tooBig }
         case GrantTableOperation.setupTable, GrantTableOperation.querySize:
             guard count == 1 else { throw .invalidArgument }
         case GrantTableOperation.setVersion, GrantTableOperation.getVersion:
@@ -41,7 +39,6 @@ extension Ref<VirtualCPU> {
         }
         return 0
     }
-    private static var multicallLimit: UInt32 { 1024 }
 
     // MARK: Lists
 

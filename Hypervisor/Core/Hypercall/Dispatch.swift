@@ -57,12 +57,16 @@ extension Ref<VirtualCPU> {
     }
 
     /// The call is to be made again after interrupts were looked at: the arguments given replace the caller's, and RIP
-    /// stays on the instruction. The handler returns 0.
+    /// stays on the instruction; inside a multicall, they replace the entry's. The handler returns 0.
     public func continueHypercall(
         _ number: UInt32, _ first: UInt64, _ second: UInt64? = nil, _ third: UInt64? = nil
     ) {
-        let registers = state.registers
         state.continuesHypercall = true
+        guard !state.isInMulticall else {
+            state.multicallRest = MulticallRest(number: number, first: first, second: second, third: third)
+            return
+        }
+        let registers = state.registers
         registers[.rax] = UInt64(number)
         registers[.rdi] = first
         if let second { registers[.rsi] = second }
@@ -71,13 +75,13 @@ extension Ref<VirtualCPU> {
     /// True when a long operation should make room: its time slice ended, or an interrupt or timer is due.
     public var shouldPreempt: Bool {
         let hypervisor = state.hypervisor
-        guard !state.isInMulticall else { return false }
         let cpu = max(Int(state.runningOn), 0)
         if hypervisor.state.scheduler.needsReschedule[cpu & 63] { return true }
         return hypervisor.state.now() >= hypervisor.nextDeadline(cpu: cpu & 63)
     }
 
-    /// `HYPERVISOR_multicall`: entries in order; each result is written into its entry. Entries are read once.
+    /// `HYPERVISOR_multicall`: entries in order; each result is written into its entry. Entries are read once. One that makes
+    /// room for others half-way is rewritten to what is left of it, as in Xen, and the batch goes on there.
     func multicall(_ list: UInt64, _ count: UInt64) throws(XenError) -> Int64 {
         var address = list
         var left = count
@@ -93,6 +97,12 @@ extension Ref<VirtualCPU> {
                     entry[MulticallEntryLayout.argument(2)], entry[MulticallEntryLayout.argument(3)],
                     entry[MulticallEntryLayout.argument(4)])
             state.isInMulticall = false
+            if state.continuesHypercall {
+                state.continuesHypercall = false
+                try copyOut(state.multicallRest, to: address)
+                continueHypercall(HypercallNumber.multicall, address, left)
+                return 0
+            }
             entry[MulticallEntryLayout.result] = UInt64(bitPattern: result)
             try copyOut(
                 UInt64(bitPattern: result), field: MulticallEntryLayout.result, of: address)
@@ -104,6 +114,31 @@ extension Ref<VirtualCPU> {
             }
         }
         return 0
+    }
+}
+
+extension Ref<VirtualCPU> {
+    /// Writes what is left of a call into its entry, whose guest address is given.
+    private func copyOut(_ rest: MulticallRest, to entry: UInt64) throws(XenError) {
+        try copyOut(UInt64(rest.number), field: MulticallEntryLayout.operation, of: entry)
+        try copyOut(rest.first, field: MulticallEntryLayout.argument(0), of: entry)
+        if let second = rest.second { try copyOut(second, field: MulticallEntryLayout.argument(1), of: entry) }
+        if let third = rest.third { try copyOut(third, field: MulticallEntryLayout.argument(2), of: entry) }
+    }
+}
+
+/// What is left of a call inside a multicall that made room for others: its number and the arguments that changed.
+public struct MulticallRest: BitwiseCopyable, Sendable {
+    var number: UInt32 = 0
+    var first: UInt64 = 0
+    var second: UInt64?
+    var third: UInt64?
+    public init() {}
+    init(number: UInt32, first: UInt64, second: UInt64?, third: UInt64?) {
+        self.number = number
+        self.first = first
+        self.second = second
+        self.third = third
     }
 }
 

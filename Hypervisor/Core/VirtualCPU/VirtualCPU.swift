@@ -94,8 +94,9 @@ public struct VirtualCPU: ~Copyable {
     public var isNMIPending = false
     /// Set by a hypercall that is to be re-executed (its registers hold the progress): RIP stays where it is.
     public var continuesHypercall = false
-    /// Inside `HYPERVISOR_multicall`: the entry at hand cannot be continued by itself.
+    /// Inside `HYPERVISOR_multicall`: a call that is to be continued leaves its rest here, for its entry.
     public var isInMulticall = false
+    public var multicallRest = MulticallRest()
     /// Paging state of the exit being handled.
     public var paging = GuestPagingState(
         cr0: 0, cr3: 0, cr4: 0, efer: 0, privilegeLevel: 3, isLongMode: false)
