@@ -54,7 +54,8 @@ public struct Domain: ~Copyable {
     /// The E820 map of `XENMEM_set_memory_map`: 20-byte entries in this frame.
     public var memoryMapFrame: MachineFrame?
     public var memoryMapCount: UInt32 = 0
-    public var pagingPoolBytes: UInt64 = 0
+    /// What the tools set aside for the physmap's tables; `setPagingPool`.
+    public internal(set) var pagingPoolBytes: UInt64 = 0
 
     // MARK: Interfaces
     public var events: EventChannelTable
@@ -99,6 +100,11 @@ extension Ref<Domain> {
     public func vcpu(_ id: UInt32) -> Ref<VirtualCPU>? {
         guard id < state.maximumVCPUCount, id < UInt32(Domain.maximumVCPUs) else { return nil }
         return state.vcpus[Int(id)]
+    }
+    /// Bounds the tables of the physmap; the hardware domain's have no bound.
+    func setPagingPool(byteCount: UInt64) {
+        state.pagingPoolBytes = byteCount
+        if !state.isHardwareDomain { state.physmap.setLimit(byteCount: byteCount) }
     }
     public func forEachVCPU(_ body: (Ref<VirtualCPU>) -> Void) {
         var index: UInt32 = 0

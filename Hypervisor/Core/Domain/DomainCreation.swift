@@ -43,6 +43,7 @@ extension Ref<Hypervisor> {
         }
         domain.state.isPrivileged = isPrivileged
         domain.state.isHardwareDomain = isHardwareDomain
+        if !isHardwareDomain { domain.setPagingPool(byteCount: PhysicalMap.minimumTableLimit &<< 12) }
         domain.state.maximumVCPUCount = maximumVCPUs
         domain.state.pauseCount = 1
         domain.state.controllerPauseCount = 1

@@ -118,9 +118,7 @@ extension Ref<VirtualCPU> {
         guard target != domain, !target.state.isHardwareDomain else { throw .invalidArgument }
         while !hypervisor.destroy(target, budget: 64) {
             // A vCPU on another CPU leaves only once the lock is free.
-            let waits = target.isOnAnyCPU
-            if waits, state.isInMulticall { throw .tryAgain }
-            if waits || shouldPreempt {
+            if target.isOnAnyCPU || shouldPreempt {
                 continueHypercall(HypercallNumber.domctl, argument)
                 return 0
             }
@@ -202,7 +200,7 @@ extension Ref<VirtualCPU> {
         case DomctlOperation.setPagingMempoolSize:
             let size = block[Field<DomctlPagingMempoolLayout, UInt64>.size, in: body]
             guard size & 0xfff == 0 else { throw .invalidArgument }
-            target.state.pagingPoolBytes = size
+            target.setPagingPool(byteCount: size)
         case DomctlOperation.getPageFrameInfo3:
             let count = block[Field<DomctlPageFrameInfo3Layout, UInt64>.count, in: body]
             let array = block[Field<DomctlPageFrameInfo3Layout, UInt64>.array, in: body]

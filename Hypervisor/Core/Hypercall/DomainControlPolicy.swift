@@ -30,8 +30,8 @@ extension Ref<VirtualCPU> {
                     UInt32(truncatingIfNeeded: min(target.state.pagingPoolBytes &>> 20, UInt64(UInt32.max)))
                 try copyOut(block, to: argument)
             case ShadowOperation.setAllocation:
-                target.state.pagingPoolBytes =
-                    UInt64(block[Field<DomctlShadowLayout, UInt32>.megabytes, in: body]) &<< 20
+                target.setPagingPool(
+                    byteCount: UInt64(block[Field<DomctlShadowLayout, UInt32>.megabytes, in: body]) &<< 20)
             // Dirty pages are not tracked yet: live migration is not offered.
             default: throw .notSupported
             }

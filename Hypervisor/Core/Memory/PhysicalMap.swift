@@ -70,8 +70,13 @@ public struct PhysicalMap: ~Copyable {
     let memory: MachineMemory
     /// The top table; the vendor backend loads it. Nil once torn down.
     public private(set) var root: MachineFrame?
-    /// Table frames in use, the root included.
+    /// Table frames in use, the root included. A table stays, though empty, until the map goes.
     public private(set) var tableCount: UInt64 = 0
+    /// Most table frames the map may use: the domain's paging pool. A guest picks its frame numbers, so without a limit it
+    /// could have the hypervisor spend a table on each. `setLimit` never goes below `minimumTableLimit`.
+    public private(set) var tableLimit: UInt64 = .max
+    /// What a domain has before its builder says more: 1 MiB, as in Xen.
+    public static var minimumTableLimit: UInt64 { 256 }
     /// The level-1 entries that look-ups met last, by 2 MiB region: a tag (gfn / 512) and its entry, four pairs. Only
     /// changes above the lowest level make them stale.
     var recent: InlineArray<8, UInt64> = InlineArray(repeating: .max)
@@ -92,6 +97,18 @@ public struct PhysicalMap: ~Copyable {
         self.allowsGiantPages = allowsGiantPages
         self.root = root
         tableCount = 1
+    }
+
+    /// Limits the tables to `byteCount` bytes, but for `minimumTableLimit` frames. Those in use stay.
+    public mutating func setLimit(byteCount: UInt64) {
+        tableLimit = max(byteCount &>> 12, Self.minimumTableLimit)
+    }
+    private mutating func newTable(_ frames: inout FrameAllocator) throws(XenError) -> MachineFrame {
+        guard tableCount < tableLimit, let new = frames.allocate(order: 0, owner: .hypervisor) else {
+            throw .noMemory
+        }
+        tableCount &+= 1
+        return new
     }
 
     /// True for a gfn the map can hold.
@@ -149,14 +166,12 @@ public struct PhysicalMap: ~Copyable {
             let index = Self.index(gfn.rawValue, level)
             let entry = memory.loadWord(table, index)
             if entry & format.presentMask == 0 {
-                guard let new = frames.allocate(order: 0, owner: .hypervisor) else { throw .noMemory }
-                tableCount &+= 1
+                let new = try newTable(&frames)
                 forgetRecent()
                 memory.storeWord((new.rawValue &<< 12) | format.tableBits, table, index)
                 table = new
             } else if entry & NestedEntryFormat.largeBit != 0 {
-                guard let new = frames.allocate(order: 0, owner: .hypervisor) else { throw .noMemory }
-                tableCount &+= 1
+                let new = try newTable(&frames)
                 let step = UInt64(4096) &<< UInt64(9 &* (level &- 1))
                 var child = level &- 1 == 0 ? entry & ~NestedEntryFormat.largeBit : entry
                 for slot in 0..<512 {
