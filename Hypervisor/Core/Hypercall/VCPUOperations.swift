@@ -204,8 +204,8 @@ extension Ref<VirtualCPU> {
             }
             context.cs = segment(0)
             context.ds = segment(1)
-            context.es = segment(2)
-            context.ss = segment(3)
+            context.ss = segment(2)
+            context.es = segment(3)
             context.tr = segment(4)
             context.fs = context.ds
             context.gs = context.ds
