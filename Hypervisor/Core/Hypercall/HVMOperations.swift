@@ -132,10 +132,11 @@ extension Ref<Domain> {
         if HVMParameterRule.isSetOnce(index), former != 0, former != value { throw .exists }
         state.parameters[Int(index)] = value
         guard index == HVMParameter.callbackInterrupt else { return }
-        // Interrupt lines (types 0 and 1) have no controller behind them: stored, without effect. Vectors below 16 are
-        // the processor's exceptions.
+        // Interrupt lines (types 0 and 1) have no controller behind them: stored, without effect; an earlier vector stays
+        // in force, as in Xen. Vectors below 16 are the processor's exceptions.
+        guard value &>> 56 == HVMCallbackType.vector else { return }
         let vector = UInt8(truncatingIfNeeded: value)
-        state.callbackVector = value &>> 56 == HVMCallbackType.vector && vector >= 16 ? vector : 0
+        state.callbackVector = vector >= 16 ? vector : 0
         if state.callbackVector != 0 {
             forEachVCPU { vcpu in if vcpu.pendingCallbackVector != nil { vcpu.wake() } }
         }
