@@ -38,6 +38,17 @@ static inline void cx86_write_cr0(uint64_t v) { __asm__ volatile("mov %0, %%cr0"
 static inline void cx86_write_cr2(uint64_t v) { __asm__ volatile("mov %0, %%cr2" : : "r"(v) : "memory"); }
 static inline void cx86_write_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
 static inline void cx86_write_cr4(uint64_t v) { __asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
+#define CX86_DEBUG_REGISTER(n) \
+    static inline uint64_t cx86_read_dr##n(void) { \
+        uint64_t v; \
+        __asm__ volatile("mov %%dr" #n ", %0" : "=r"(v)); \
+        return v; \
+    } \
+    static inline void cx86_write_dr##n(uint64_t v) { __asm__ volatile("mov %0, %%dr" #n : : "r"(v)); }
+CX86_DEBUG_REGISTER(0)
+CX86_DEBUG_REGISTER(1)
+CX86_DEBUG_REGISTER(2)
+CX86_DEBUG_REGISTER(3)
 static inline void cx86_sti(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void cx86_cli(void) { __asm__ volatile("cli" ::: "memory"); }
 static inline void cx86_hlt(void) { __asm__ volatile("hlt" ::: "memory"); }

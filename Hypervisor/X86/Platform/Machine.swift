@@ -43,6 +43,7 @@ enum Machine {
     // MARK: Vector state
 
     static func saveVectorState(_ vcpu: Ref<VirtualCPU>) {
+        saveDebugRegisters(vcpu)
         let area = vcpu.hypervisor.state.memory
         let address = unsafe area.unsafePointer(to: vcpu.state.contextFrame) + 512
         if hasXSAVE {
@@ -64,6 +65,29 @@ enum Machine {
             unsafe cx86_fxrstor(address)
         }
         if hasTSCAux { cx86_wrmsr(0xc000_0103, vcpu.svm[.tscAux]) }
+        // Breakpoints that are on work from the start; else the first touch brings the registers back.
+        let vmcb = vcpu.vmcb
+        if vmcb[.dr7] & 0xff != 0 { loadDebugRegisters(vcpu, vmcb) }
+    }
+    /// DR0 to DR3 are not in the control block: each vCPU's stay its own.
+    static func loadDebugRegisters(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
+        let svm = vcpu.svm
+        cx86_write_dr0(svm[.debugRegister(0)])
+        cx86_write_dr1(svm[.debugRegister(1)])
+        cx86_write_dr2(svm[.debugRegister(2)])
+        cx86_write_dr3(svm[.debugRegister(3)])
+        svm[.ownsDebugRegisters] = 1
+        vmcb[.interceptDR] = 0
+    }
+    private static func saveDebugRegisters(_ vcpu: Ref<VirtualCPU>) {
+        let svm = vcpu.svm
+        guard svm[.ownsDebugRegisters] != 0 else { return }
+        svm[.debugRegister(0)] = cx86_read_dr0()
+        svm[.debugRegister(1)] = cx86_read_dr1()
+        svm[.debugRegister(2)] = cx86_read_dr2()
+        svm[.debugRegister(3)] = cx86_read_dr3()
+        svm[.ownsDebugRegisters] = 0
+        vcpu.vmcb[.interceptDR] = .max
     }
     /// A vCPU goes away: its vector state must not be saved into a page that is no longer its own.
     static func forgetVectorState(_ vcpu: Ref<VirtualCPU>) {

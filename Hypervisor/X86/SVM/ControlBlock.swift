@@ -79,8 +79,8 @@ enum Intercept {
     static var nmi: UInt32 { 1 << 1 }
     static var smi: UInt32 { 1 << 2 }
     static var initSignal: UInt32 { 1 << 3 }
-    static var virtualInterrupt: UInt32 { 1 << 4 }
     static var iret: UInt32 { 1 << 20 }
+    static var readPerformanceCounter: UInt32 { 1 << 15 }
     static var cpuid: UInt32 { 1 << 18 }
     static var invd: UInt32 { 1 << 22 }
     static var pause: UInt32 { 1 << 23 }
@@ -110,7 +110,9 @@ enum ExitCode {
     static var nmi: UInt64 { 0x061 }
     static var smi: UInt64 { 0x062 }
     static var initSignal: UInt64 { 0x063 }
-    static var virtualInterrupt: UInt64 { 0x064 }
+    static var firstDebugRegister: UInt64 { 0x020 }
+    static var lastDebugRegister: UInt64 { 0x03f }
+    static var readPerformanceCounter: UInt64 { 0x06f }
     static var cpuid: UInt64 { 0x072 }
     static var iret: UInt64 { 0x074 }
     static var invd: UInt64 { 0x076 }
@@ -141,10 +143,34 @@ extension Field<SVMStateLayout, UInt64> {
     static var interruptedEvent: Self { .init(at: 168) }
     /// 1 while an NMI is being handled: no further one before IRET.
     static var nmiMasked: Self { .init(at: 176) }
-    /// 1 while the interrupt window is requested.
-    static var windowRequested: Self { .init(at: 184) }
+    /// The interrupt that the CPU may deliver during this entry: an `OfferedInterrupt` and its vector, or 0.
+    static var offeredInterrupt: Self { .init(at: 184) }
     static var tscAux: Self { .init(at: 192) }
     /// MTRRdefType and PAT are per vCPU; MTRRs proper are remembered only.
     static var mtrrDefault: Self { .init(at: 200) }
-    static var miscellaneous: Self { .init(at: 208) }
+    /// 1 while DR0 to DR3 of the CPU are the guest's: it has touched them since it was switched to.
+    static var ownsDebugRegisters: Self { .init(at: 208) }
+    /// DR0 to DR3 while they are not in the CPU.
+    static func debugRegister(_ number: Int) -> Self { .init(at: 216 &+ 8 &* (number & 3)) }
+}
+
+/// The virtual interrupt word of the control block. AMD APM vol 2 §15.21.1, Appendix B offset 0x060.
+enum VirtualInterruptControl {
+    /// V_IRQ: cleared by the CPU when the guest takes the interrupt.
+    static var pending: UInt64 { 1 << 8 }
+    /// V_INTR_MASKING only: the guest's RFLAGS.IF says nothing about the machine's interrupts.
+    static var none: UInt64 { 1 << 24 }
+    /// V_IRQ at the highest priority, V_TPR ignored; the vector goes to bits 39:32.
+    static var offer: UInt64 { 1 << 24 | 1 << 20 | 0xf << 16 | 1 << 8 }
+}
+
+/// Where an offered interrupt comes from, beside its vector in bits 7:0.
+enum OfferedInterrupt {
+    static var sources: UInt64 { 0x700 }
+    /// Requested in the local APIC; it becomes one in service when it is taken.
+    static var fromAPIC: UInt64 { 0x100 }
+    /// The event channel callback, which passes the local APIC by.
+    static var callback: UInt64 { 0x200 }
+    /// It was taken already, but an exit cut its delivery short.
+    static var again: UInt64 { 0x300 }
 }

@@ -143,45 +143,60 @@ struct ProcessorLoop: ~Copyable {
         vmcb[.asid] = vcpu.state.addressSpaceTag
     }
 
-    /// Chooses at most one event for this entry; asks for an exit at the moment the next can be taken. APM vol 2 §15.20, §15.21.
+    /// Chooses what this entry delivers: an exception or NMI that is due now by EVENTINJ, and beside it the interrupt that
+    /// comes next as a virtual one, which the CPU delivers as soon as the guest can take it, without an exit.
+    /// APM vol 2 §15.20, §15.21.
     @inline(__always)
     private func injectWhatIsDue(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
         let svm = vcpu.svm
         let interrupted = svm[.interruptedEvent]
         if interrupted != 0 {
             svm[.interruptedEvent] = 0
-            vmcb[.eventInjection] = interrupted
             if hypervisor.state.trace.isEnabled { vcpu.trace(.inject, interrupted, 1) }
-            return
-        }
-        if vcpu.state.isNMIPending, svm[.nmiMasked] == 0, vmcb[.interruptShadow] & 1 == 0 {
+            if interrupted & 0x700 == 0 {
+                // An interrupt on its way into the handler: it was taken off the local APIC before.
+                offer(UInt8(truncatingIfNeeded: interrupted), OfferedInterrupt.again, vmcb, svm)
+                return
+            }
+            vmcb[.eventInjection] = interrupted
+        } else if vcpu.state.isNMIPending, svm[.nmiMasked] == 0, vmcb[.interruptShadow] & 1 == 0 {
             vcpu.state.isNMIPending = false
             svm[.nmiMasked] = 1
             vmcb[.intercepts1] |= Intercept.iret
             vmcb[.eventInjection] = 1 << 31 | 2 << 8 | 2
-            return
         }
-        let callback = vcpu.pendingCallbackVector
-        guard let vector = callback ?? vcpu.state.apic.highestDeliverable else {
-            if svm[.windowRequested] != 0 { closeWindow(vmcb, svm) }
-            return
-        }
-        if vmcb[.rflags] & 0x200 != 0, vmcb[.interruptShadow] & 1 == 0 {
-            if callback == nil { vcpu.state.apic.acknowledge(vector) }
-            vmcb[.eventInjection] = 1 << 31 | UInt64(vector)
-            if hypervisor.state.trace.isEnabled { vcpu.trace(.inject, UInt64(vector), vmcb[.rip]) }
-            if svm[.windowRequested] != 0 { closeWindow(vmcb, svm) }
-        } else if svm[.windowRequested] == 0 {
-            // A virtual interrupt that is intercepted: the exit comes when the guest could take one.
-            svm[.windowRequested] = 1
-            vmcb[.virtualInterrupt] = vmcb[.virtualInterrupt] | 1 << 8 | 0xf << 16 | 1 << 20
-            vmcb[.intercepts1] |= Intercept.virtualInterrupt
+        if let vector = vcpu.pendingCallbackVector {
+            offer(vector, OfferedInterrupt.callback, vmcb, svm)
+        } else if let vector = vcpu.state.apic.highestDeliverable {
+            offer(vector, OfferedInterrupt.fromAPIC, vmcb, svm)
         }
     }
-    private func closeWindow(_ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>) {
-        svm[.windowRequested] = 0
-        vmcb[.virtualInterrupt] = vmcb[.virtualInterrupt] & ~(1 << 8 | 0xf << 16 | 1 << 20)
-        vmcb[.intercepts1] &= ~Intercept.virtualInterrupt
+    /// Sets V_IRQ with its vector; the local APIC's priorities were looked at, so V_TPR is not asked.
+    @inline(__always)
+    private func offer(
+        _ vector: UInt8, _ source: UInt64, _ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>
+    ) {
+        svm[.offeredInterrupt] = source | UInt64(vector)
+        vmcb[.virtualInterrupt] = VirtualInterruptControl.offer | UInt64(vector) &<< 32
+    }
+    /// After an exit: an interrupt that was taken leaves the local APIC's request register; one that was not is withdrawn,
+    /// and the next entry chooses anew.
+    @inline(__always)
+    private func settleOffer(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
+        let svm = vcpu.svm
+        let offered = svm[.offeredInterrupt]
+        guard offered != 0 else { return }
+        svm[.offeredInterrupt] = 0
+        let isTaken = vmcb[.virtualInterrupt] & VirtualInterruptControl.pending == 0
+        vmcb[.virtualInterrupt] = VirtualInterruptControl.none
+        if isTaken {
+            if offered & OfferedInterrupt.sources == OfferedInterrupt.fromAPIC {
+                vcpu.state.apic.acknowledge(UInt8(truncatingIfNeeded: offered))
+            }
+            if hypervisor.state.trace.isEnabled { vcpu.trace(.inject, offered, vmcb[.rip]) }
+        } else if offered & OfferedInterrupt.sources == OfferedInterrupt.again {
+            svm[.interruptedEvent] = 1 << 31 | offered & 0xff
+        }
     }
 
     @inline(__always)
@@ -196,6 +211,7 @@ struct ProcessorLoop: ~Copyable {
         registers[.rax] = vmcb[.rax]
         // An event that the exit interrupted is delivered again; stale bits without the valid bit mean nothing.
         vmcb[.eventInjection] = 0
+        settleOffer(vcpu, vmcb)
         let information = vmcb[.exitInterruptInfo]
         if information & (1 << 31) != 0 { keepInterrupted(vcpu, information) }
     }
@@ -235,11 +251,16 @@ struct ProcessorLoop: ~Copyable {
         case ExitCode.cpuid:
             SVMExits.cpuid(vcpu, vmcb)
             advance(vmcb, 2)
-        case ExitCode.virtualInterrupt: closeWindow(vmcb, vcpu.svm)
         case ExitCode.iret:
-            // The NMI handler returns; the IRET itself executes now, and the next NMI waits for it.
+            // The NMI handler returns; the IRET itself executes now, and the next NMI waits for it: one in between would
+            // overwrite the frame that IRET is about to read.
             vmcb[.intercepts1] &= ~Intercept.iret
+            vmcb[.interruptShadow] |= 1
             vcpu.svm[.nmiMasked] = 0
+        case ExitCode.firstDebugRegister...ExitCode.lastDebugRegister:
+            // The first touch since the vCPU was switched to: its values go into the CPU, and the instruction runs again.
+            Machine.loadDebugRegisters(vcpu, vmcb)
+        case ExitCode.readPerformanceCounter: SVMExits.injectException(vcpu, vector: 13, errorCode: 0)
         case ExitCode.nmi:
             cx86_sti_nop_cli()
         case ExitCode.smi, ExitCode.initSignal: break

@@ -68,7 +68,7 @@ enum SVMBackend {
     ) {
         vmcb[.intercepts1] =
             Intercept.interrupt | Intercept.nmi | Intercept.smi | Intercept.initSignal | Intercept.cpuid
-            | Intercept.invd | Intercept.halt | Intercept.invlpga | Intercept.io | Intercept.msr
+            | Intercept.readPerformanceCounter | Intercept.invd | Intercept.halt | Intercept.invlpga | Intercept.io | Intercept.msr
             | Intercept.shutdown
         vmcb[.intercepts2] =
             Intercept.vmrun | Intercept.vmmcall | Intercept.vmload | Intercept.vmsave | Intercept.stgi
@@ -77,11 +77,12 @@ enum SVMBackend {
             | Intercept.xsetbv
         // #AC and #DB loops would keep the CPU busy without an exit: AMD APM vol 2 §15.12 (Xen: XSA-156).
         vmcb[.interceptExceptions] = 1 << 17 | 1 << 1
+        vmcb[.interceptDR] = .max
         vmcb[.ioPermissions] = ioMap
         vmcb[.msrPermissions] = msrMap
         vmcb[.nestedControl] = 1
         vmcb[.nestedCR3] = nestedRoot
-        vmcb[.virtualInterrupt] = 1 << 24
+        vmcb[.virtualInterrupt] = VirtualInterruptControl.none
         vmcb[.guestPAT] = 0x0007_0406_0007_0406
         vmcb[.asid] = 1
         state[.xcr0] = 1
