@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import PackageDescription
 
 /// Settings every Swift target shares. Each unsafe expression must say `unsafe`; a warning is an error.
@@ -90,6 +91,32 @@ func example(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: 
 targets += [
     example("Hello")
 ]
+// The examples that talk TCP, once Tests/Harness/fetch-lwip has been there (see Docs/Decisions/0010-lwip.md).
+if FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/build/lwip/src/core/tcp.c") {
+    let port = "GuestABI/Examples/Network/Stack/Port"
+    targets += [
+        .target(
+            name: "CLwIP", path: "build/lwip/src",
+            sources: [
+                "def", "inet_chksum", "init", "ip", "mem", "memp", "netif", "pbuf", "tcp", "tcp_in",
+                "tcp_out",
+                "timeouts", "ipv4/etharp", "ipv4/icmp", "ipv4/ip4", "ipv4/ip4_addr", "ipv4/ip4_frag",
+            ].map { "core/\($0).c" } + ["netif/ethernet.c"],
+            publicHeadersPath: "include",
+            cSettings: [
+                .headerSearchPath("../../../\(port)"),
+                .disableWarning("tautological-constant-out-of-range-compare"),
+            ]),
+        .target(
+            name: "CNetworkStack", dependencies: ["CLwIP"], path: "GuestABI/Examples/Network/Stack",
+            exclude: ["Port"], cSettings: [.headerSearchPath("Port")]),
+        .target(
+            name: "Network",
+            dependencies: ["GuestABI", "XenABI", "XenBus", "DeviceProtocols", "CNetworkStack"],
+            path: "GuestABI/Examples/Network", exclude: ["Stack", "README.md"], swiftSettings: settings),
+        example("Echo", ["Network"]),
+    ]
+}
 
 // MARK: Dom0 tools.
 targets += [

@@ -227,6 +227,9 @@ GUEST_INLINE void guest_store32(uint64_t address, uint32_t value) {
 
 // MARK: Memory blocks.
 GUEST_INLINE void guest_copy_forward(void *to, const void *from, uint64_t count) {
+    uint64_t words = count >> 3;
+    count &= 7;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
 }
 GUEST_INLINE void guest_copy_backward(void *to, const void *from, uint64_t count) {
