@@ -72,13 +72,19 @@ targets += [
 targets += [
     module(
         "DriverKit", "GuestABI/DriverKit/Core",
-        ["XenABI", "SharedMemory", "RingProtocol", "XenBus", "XenStoreWire"])
+        ["XenABI", "SharedMemory", "RingProtocol", "XenBus", "XenStoreWire"]),
+    module(
+        "DriverKitBackend", "Dom0Tools/DriverKitBackend",
+        ["DriverKit", "Backends", "Reactor", "RingProtocol", "XenABI", "XenBus"]),
+    module(
+        "DriverKitTesting", "GuestABI/DriverKit/Testing",
+        ["DriverKit", "DriverKitBackend", "Backends", "CLinuxXen", "RingProtocol", "XenABI", "XenBus"]),
 ]
 targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "XenABI", "SharedMemory"]))
 let guests = [
     "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM",
     "Timer",
-    "BadPointers", "Privilege", "Machine", "Control", "DomainLife", "Interdomain", "Benchmark",
+    "BadPointers", "Privilege", "Machine", "Control", "DomainLife", "Interdomain", "Hostile", "Benchmark",
 ]
 targets += guests.map(guest)
 
@@ -171,7 +177,7 @@ targets += [
     tests("SharedMemory"),
     tests("RingProtocol", ["SharedMemory", "TestSupport"]),
     tests("DeviceProtocols", ["SharedMemory", "RingProtocol", "TestSupport"]),
-    tests("XenBus"),
+    tests("XenBus", ["XenStoreService", "XenStoreWire", "Reactor", "SharedMemory", "XenABI"]),
     tests("XenStoreWire", ["XenABI"]),
     tests("HypervisorCore", ["TestSupport", "XenABI", "SharedMemory"]),
     tests("HypervisorX86", ["TestSupport", "HypervisorCore", "XenABI", "SharedMemory"]),
@@ -182,8 +188,12 @@ targets += [
     tests("ControlAPI", ["Configuration"]),
     tests("DomainBuilder", ["CCompression", "XenABI", "SharedMemory", "LinuxXen"]),
     tests("DomainManager", ["ControlAPI", "Configuration", "Reactor", "SharedMemory", "XenABI"]),
-    tests("Backends", ["DeviceProtocols", "RingProtocol", "SharedMemory", "TestSupport"]),
+    tests(
+        "Backends", ["DeviceProtocols", "RingProtocol", "SharedMemory", "TestSupport", "DriverKitTesting"]),
     tests("Reactor"),
+    tests(
+        "DriverKit",
+        ["DriverKitBackend", "DriverKitTesting", "Backends", "RingProtocol", "XenABI", "XenBus"]),
 ]
 
 // MARK: Comparison with Xen's own headers (libxen-dev), opted into by `make compat-tests`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Backends
 import DeviceProtocols
+import DriverKitTesting
 import TestSupport
 import Testing
 import XenABI

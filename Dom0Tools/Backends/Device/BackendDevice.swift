@@ -168,4 +168,12 @@ public final class BackendDevice {
         log.info("ended")
         removed(self)
     }
+
+    /// Lets go of everything and says nothing: the end of a process.
+    func abandon() {
+        guard !isGone else { return }
+        isGone = true
+        if let frontendWatch { platform.store.unwatch(frontendWatch) }
+        driver.close()
+    }
 }

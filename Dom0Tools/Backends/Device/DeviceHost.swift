@@ -3,7 +3,7 @@ public import XenABI
 
 /// All backends of one domain: finds them in the store, and ends when the last is gone.
 public final class DeviceHost {
-    /// Makes the driver of a device: kind (`vbd` or `vif`) and name (its number). Nil for what is not served here.
+    /// Makes the driver of a device: kind (such as `vbd`) and name (its number). Nil for what is not served here.
     public typealias DriverMaker = (_ kind: String, _ name: String) -> (any DeviceDriver)?
 
     private let domain: DomainID
@@ -18,13 +18,19 @@ public final class DeviceHost {
     private var hadDevice = false
     private var isStopped = false
 
-    private static let kinds = ["vbd", "vif"]
+    private let kinds: [String]
+    private let endsWithLastDevice: Bool
 
-    /// - Parameter finished: called once when the last device has ended, or after `stop`.
+    /// - Parameters:
+    ///   - kinds: names of the directories below `backend` to look into.
+    ///   - endsWithLastDevice: there is nothing more to do when the last device has ended.
+    ///   - finished: called once when the last device has ended, or after `stop`.
     public init(
-        domain: DomainID, platform: BackendPlatform, log: Log, makeDriver: @escaping DriverMaker,
-        finished: @escaping () -> Void
+        domain: DomainID, platform: BackendPlatform, log: Log, kinds: [String] = ["vbd", "vif"],
+        endsWithLastDevice: Bool = true, makeDriver: @escaping DriverMaker, finished: @escaping () -> Void
     ) {
+        self.kinds = kinds
+        self.endsWithLastDevice = endsWithLastDevice
         self.domain = domain
         self.platform = platform
         self.log = log
@@ -39,7 +45,7 @@ public final class DeviceHost {
 
     /// Begins to look for devices.
     public func start() throws(BackendError) {
-        for kind in Self.kinds {
+        for kind in kinds {
             let token = try platform.store.watch(directory(kind)) { [weak self] path in
                 self?.changed(kind, path)
             }
@@ -100,7 +106,7 @@ public final class DeviceHost {
     private func deviceEnded(_ device: BackendDevice) {
         devices[device.path] = nil
         ended.insert(device.path)
-        if devices.isEmpty && hadDevice && !isStopped {
+        if devices.isEmpty && hadDevice && !isStopped && endsWithLastDevice {
             isStopped = true
             finished()
         }
@@ -113,5 +119,13 @@ public final class DeviceHost {
         for watch in watches { platform.store.unwatch(watch) }
         for device in devices.values.sorted(by: { $0.path < $1.path }) { device.end(writesState: true) }
         finished()
+    }
+
+    /// Lets go of everything and says nothing, for tests of what the end of a process leaves behind.
+    public func abandon() {
+        guard !isStopped else { return }
+        isStopped = true
+        for watch in watches { platform.store.unwatch(watch) }
+        for device in devices.values { device.abandon() }
     }
 }

@@ -57,6 +57,15 @@ public struct GrantCopyList: ~Copyable {
         for index in range where segments[index].status != GrantStatusCode.okay { return false }
         return true
     }
+    /// This process's side of one copy, for those who run the list.
+    public func localSide(of index: Int) -> LocalMemory? {
+        let segment = segments[index]
+        let isFromGrant = segment.flags == GrantCopyFlag.sourceIsReference
+        let address = UInt(isFromGrant ? segment.destination : segment.source)
+        guard let base = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return nil }
+        // SAFETY: made of a `LocalMemory` by `append`.
+        return unsafe LocalMemory(unsafeBase: base, byteCount: Int(segment.length))
+    }
     /// Notes what became of one copy: for those who run the list.
     public mutating func setStatus(_ status: Int16, of index: Int) { segments[index].status = status }
 
