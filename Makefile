@@ -7,7 +7,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
-BUILD := build
+BUILD ?= build
 SWIFT ?= swift
 TOOLCHAIN := $(dir $(realpath $(shell command -v $(SWIFT) 2>/dev/null)))
 # The toolchain brings these; a distribution that splits them off has them in PATH.

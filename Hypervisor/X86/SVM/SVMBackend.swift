@@ -68,7 +68,8 @@ enum SVMBackend {
     ) {
         vmcb[.intercepts1] =
             Intercept.interrupt | Intercept.nmi | Intercept.smi | Intercept.initSignal | Intercept.cpuid
-            | Intercept.readPerformanceCounter | Intercept.invd | Intercept.halt | Intercept.invlpga | Intercept.io | Intercept.msr
+            | Intercept.readPerformanceCounter | Intercept.invd | Intercept.halt | Intercept.invlpga
+            | Intercept.io | Intercept.msr
             | Intercept.shutdown
         vmcb[.intercepts2] =
             Intercept.vmrun | Intercept.vmmcall | Intercept.vmload | Intercept.vmsave | Intercept.stgi
