@@ -63,7 +63,8 @@ targets += [
     .target(
         name: "GuestABI",
         dependencies: [
-            "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "CGuest",
+            "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "DriverKit",
+            "CGuest",
         ],
         path: "GuestABI", exclude: ["CGuest", "Examples", "DriverKit", "link-guest", "boot-guest"],
         swiftSettings: settings),
@@ -97,6 +98,33 @@ func example(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: 
 targets += [
     example("Hello")
 ]
+
+/// Split devices of our own, each in `GuestABI/Examples/<Name>`: what both halves share, the backend program for Dom0, a
+/// guest, and a host test. `make new-driver NAME=…` adds a line here. (SwiftPM remembers what a manifest said until its
+/// text changes, so a listing of the folders would not do.)
+let splitDevices = [
+    "Entropy"
+]
+func splitDevice(_ name: String) -> [Target] {
+    let path = "GuestABI/Examples/\(name)"
+    return [
+        module("\(name)Driver", "\(path)/Driver", ["DriverKit", "RingProtocol", "XenABI", "XenBus"]),
+        tool(
+            "\(name)Backend", "\(path)/Backend",
+            [.byName(name: "\(name)Driver"), "DriverKit", "DriverKitBackend", "Backends", "XenABI"]),
+        module(
+            "Example\(name)", "\(path)/Guest",
+            [.byName(name: "\(name)Driver"), "DriverKit", "GuestABI", "XenABI"]),
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: [
+                .byName(name: "\(name)Driver"), .byName(name: "\(name)Backend"), "DriverKit",
+                "DriverKitBackend", "DriverKitTesting", "Backends", "XenABI",
+            ],
+            path: "\(path)/Tests", swiftSettings: settings),
+    ]
+}
+targets += splitDevices.flatMap(splitDevice)
 // The examples that talk TCP, once Tests/Harness/fetch-lwip has been there (see Docs/Decisions/0010-lwip.md).
 if FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/build/lwip/src/core/tcp.c") {
     let port = "GuestABI/Examples/Network/Stack/Port"
@@ -173,6 +201,9 @@ targets += [
 // MARK: Tests.
 targets += [
     module("TestSupport", "Tests/Support", ["HypervisorCore", "SharedMemory", "XenABI", "RingProtocol"]),
+    module(
+        "FuzzHypercalls", "Tests/Fuzz/Hypercalls", ["HypervisorCore", "TestSupport", "XenABI", "SharedMemory"]),
+    tool("fuzz-hypercalls", "Tests/Fuzz/Driver", ["FuzzHypercalls"]),
     tests("XenABI", ["SharedMemory"]),
     tests("SharedMemory"),
     tests("RingProtocol", ["SharedMemory", "TestSupport"]),
@@ -231,6 +262,9 @@ let products: [Product] =
     [
         ("Hypervisor", ["HypervisorImage"]),
         ("GuestABI", ["GuestABI"]),
+        ("DriverKit", ["DriverKit"]),
+        ("DriverKitBackend", ["DriverKitBackend", "Backends"]),
+        ("DriverKitTesting", ["DriverKitTesting"]),
     ].filter { names.isSuperset(of: $0.1) }.map { .library(name: $0.0, type: .static, targets: $0.1) }
     + guests.filter { names.contains("Guest\($0)") }
     .map { .library(name: "Guest\($0)", type: .static, targets: ["Guest\($0)"]) }
@@ -239,6 +273,8 @@ let products: [Product] =
     + ["svctl", "svd", "svback", "svkernel"].filter(names.contains).map {
         .executable(name: $0, targets: [$0])
     }
+    + splitDevices.filter { names.contains("\($0)Backend") }
+    .map { .executable(name: "\($0.lowercased())-backend", targets: ["\($0)Backend"]) }
 
 let package = Package(
     name: "Swiftvisor",

@@ -24,6 +24,11 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
             self.port = port
         }
     }
+    /// What events left to do. Apart from the frontend, so that those who set it do not keep the frontend alive.
+    private final class Signals {
+        var isStoreNew = true
+        var isRingNew = false
+    }
     /// A place in the table of requests under way; the number in word 0 names place and use.
     private struct Place {
         var completion: Completion?
@@ -47,8 +52,7 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
     private var places: [Place] = []
     private var freePlaces: [Int] = []
     private var watch: Platform.Watch?
-    private var isStoreNew = true
-    private var isRingNew = false
+    private let signals = Signals()
     private var isPolling = false
     private var isStopped = false
 
@@ -62,7 +66,8 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         guard let domain else { throw .badNode(path.appending("backend-id")) }
         backendPath = backend
         backendDomain = DomainID(rawValue: domain)
-        watch = try platform.watch(backendPath.appending("state")) { [weak self] in self?.isStoreNew = true }
+        let signals = signals
+        watch = try platform.watch(backendPath.appending("state")) { signals.isStoreNew = true }
     }
 
     /// Where this end stands.
@@ -72,7 +77,7 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
     /// Requests whose completion has not been called.
     public var outstandingCount: Int { places.count - freePlaces.count }
     /// Whether `poll` has something to do. Cheap; for interrupt handlers too.
-    public var hasWork: Bool { isStoreNew || isRingNew }
+    public var hasWork: Bool { signals.isStoreNew || signals.isRingNew }
 
     /// What the backend says of the device, as its service's `offers`; nil if it does not say.
     public func offer(_ key: StoreText) throws(DriverError) -> StoreText? {
@@ -141,7 +146,7 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         isStopped = true
         abandon(.disconnected)
         perform(handshake.stop())
-        isStoreNew = true
+        signals.isStoreNew = true
     }
 
     private func waitPolling(_ condition: () -> Bool) -> Bool {
@@ -159,12 +164,12 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         guard !isPolling else { return }
         isPolling = true
         defer { isPolling = false }
-        while isStoreNew {
-            isStoreNew = false
+        while signals.isStoreNew {
+            signals.isStoreNew = false
             look()
         }
         // Also without an event: one that was held back may have been for this.
-        isRingNew = false
+        signals.isRingNew = false
         takeResponses()
     }
 
@@ -193,7 +198,7 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         perform(handshake.observe(backend: backend == .unknown && connection != nil ? .closed : backend))
         // The next turn begins as soon as the backend is ready for it.
         if handshake.state == .closed && backend != .closing {
-            isStoreNew = !isStopped && backend != .unknown
+            signals.isStoreNew = !isStopped && backend != .unknown
         }
     }
 
@@ -226,7 +231,8 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         let pageCount = 1 << Int(Device.ringPageOrder)
         let pages = try platform.share(pageCount: pageCount, with: backendDomain, isReadOnly: false)
         let memory = pages.ring(slotByteCount: Device.slotByteCount)
-        let port = try platform.openPort(to: backendDomain) { [weak self] in self?.isRingNew = true }
+        let signals = signals
+        let port = try platform.openPort(to: backendDomain) { signals.isRingNew = true }
         connection = Connection(ring: FrontRing(initializing: memory), pages: pages, port: port)
         let count = Int(memory.slotCount)
         while places.count < count { places.append(Place()) }
@@ -288,6 +294,6 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         if handshake.stop() == .writeState {
             do throws(DriverError) { try writeState() } catch { lastError = error }
         }
-        isStoreNew = true
+        signals.isStoreNew = true
     }
 }

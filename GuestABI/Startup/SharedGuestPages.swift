@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+public import DriverKit
+public import RingProtocol
+public import XenABI
+
+/// Pages of this guest next to each other, granted to one domain for as long as the object lives.
+///
+/// A page that the other domain still has mapped when the object goes is set aside until it let go of it.
+public final class SharedGuestPages: SharedPages {
+    private let start: MappedPage
+    private var references: [GrantReference] = []
+    public let pageCount: Int
+
+    /// Pages whose grant could not be taken back yet.
+    // SAFETY: used by one vCPU outside interrupt handlers.
+    nonisolated(unsafe) private static var held: [(page: GuestFrame, reference: GrantReference)] = []
+
+    /// - Parameter isReadOnly: the other domain may not write.
+    /// - Throws: `noMemory` or `noSpace`, or an error of setting the grant table up.
+    public init(count: Int, for domain: DomainID, isReadOnly: Bool = false) throws(XenError) {
+        try GrantTable.start()
+        Self.takeBackHeld()
+        guard count > 0, let first = PageAllocator.take(count: UInt64(count)) else { throw .noMemory }
+        start = MappedPage(unsafeAddress: first.address.rawValue)
+        pageCount = count
+        for page in 0..<count {
+            guard let reference = GrantTable.takeReference() else {
+                // What is granted so far goes with the object; the rest was never given away.
+                for rest in page..<count { PageAllocator.give(frame(rest)) }
+                throw .noSpace
+            }
+            self.page(page).fill(0)
+            GrantTable.publish(
+                frame(page), to: domain,
+                flags: GrantEntryFlag.permitAccess | (isReadOnly ? GrantEntryFlag.readOnly : 0),
+                as: reference)
+            references.append(reference)
+        }
+    }
+    deinit {
+        for index in 0..<references.count {
+            // SAFETY: used by one vCPU outside interrupt handlers.
+            unsafe Self.held.append((frame(index), references[index]))
+        }
+        Self.takeBackHeld()
+    }
+
+    /// Uses again what the other domain has let go of.
+    private static func takeBackHeld() {
+        // SAFETY: used by one vCPU outside interrupt handlers.
+        unsafe held.removeAll { page, reference in
+            guard GrantTable.revoke(reference) else { return false }
+            GrantTable.giveReference(reference)
+            PageAllocator.give(page)
+            return true
+        }
+    }
+
+    private func page(_ index: Int) -> MappedPage {
+        MappedPage(unsafeAddress: start.address + UInt64(index) * 4096)
+    }
+    private func frame(_ index: Int) -> GuestFrame {
+        GuestPhysical(rawValue: start.address + UInt64(index) * 4096).frame
+    }
+
+    public func reference(_ page: Int) -> GrantReference { references[page] }
+    public func byte(at offset: Int) -> UInt8 {
+        precondition(offset >= 0 && offset < pageCount * 4096)
+        return page(offset >> 12).load(at: offset & 4095, as: UInt8.self)
+    }
+    public func setByte(_ byte: UInt8, at offset: Int) {
+        precondition(offset >= 0 && offset < pageCount * 4096)
+        page(offset >> 12).store(byte, at: offset & 4095)
+    }
+    public func ring(slotByteCount: Int) -> RingMemory {
+        // SAFETY: the pages are next to each other, identity mapped, and outlive the ring: whoever has the ring has
+        // this object.
+        unsafe RingMemory(
+            unsafeBase: rawPointer(start.address), pageCount: pageCount, slotByteCount: slotByteCount)
+    }
+}
