@@ -213,7 +213,12 @@ public final class FrontendDevice {
     }
 
     private func readState(_ directory: StoreText) throws(XenStoreFailure) -> DeviceState {
-        guard let value = try store.readIfPresent("\(directory)/\(XenBusKey.state)") else { return .unknown }
+        let value: StoreText
+        do throws(XenStoreFailure) { value = try store.read("\(directory)/\(XenBusKey.state)") } catch {
+            // A missing node below a directory that is not ours is refused as `accessDenied`.
+            if error == .refused(.noEntry) || error == .refused(.accessDenied) { return .unknown }
+            throw error
+        }
         return DeviceState(value: value.bytes.span)
     }
 

@@ -265,8 +265,10 @@ public final class XenStoreConnection {
         }
         isDispatching = true
         defer { isDispatching = false }
-        // Handlers may add and remove watches: look from the start after each.
-        while let index = watches.firstIndex(where: { !$0.changed.isEmpty }) {
+        // Handlers may add and remove watches: look from the start after each. What they cause waits for the next turn.
+        var left = watches.reduce(0) { $0 + $1.changed.count }
+        while left > 0, let index = watches.firstIndex(where: { !$0.changed.isEmpty }) {
+            left -= 1
             let path = watches[index].hasOverflown ? watches[index].path : watches[index].changed[0]
             if watches[index].hasOverflown {
                 watches[index].changed.removeAll()
