@@ -51,6 +51,8 @@ extension Ref<VirtualCPU> {
         let timeout = block[Field<SchedulerPollLayout, UInt64>.timeout]
         let ports = block[Field<SchedulerPollLayout, UInt64>.ports]
         guard count <= 128 else { throw .invalidArgument }
+        // One that stands from earlier in the same multicall is replaced.
+        endPoll()
         var single: UInt32 = 0
         // Marked before the ports are looked at: an event that comes between wakes.
         state.pollPort = count == 1 ? 0 : .max
@@ -74,7 +76,8 @@ extension Ref<VirtualCPU> {
             single = port
             index &+= 1
         }
-        state.pollPort = count == 1 ? single : .max
+        // Port 0 is never pending, and 0 here stands for no poll.
+        state.pollPort = count == 1 && single != 0 ? single : .max
         if state.paging.acceptsInterrupts, hasDeliverableInterrupt {
             state.pollPort = 0
             return 0

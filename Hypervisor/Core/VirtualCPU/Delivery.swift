@@ -28,16 +28,19 @@ extension Ref<VirtualCPU> {
     }
     /// Ends a block: HLT, `SCHEDOP_block` or `SCHEDOP_poll`.
     public func wake() {
-        if state.pollPort != 0 {
-            state.pollPort = 0
-            hypervisor.state.timers.stop(state.pollTimer)
-        }
+        endPoll()
         guard state.isBlocked else {
             if state.runningOn >= 0 { hypervisor.state.hooks.kick(Int(state.runningOn)) }
             return
         }
         state.isBlocked = false
         if isRunnable { becomeRunnable() }
+    }
+    /// Ends a `SCHEDOP_poll`, if there is one: no port and no time wakes the vCPU for it any more.
+    func endPoll() {
+        guard state.pollPort != 0 else { return }
+        state.pollPort = 0
+        hypervisor.state.timers.stop(state.pollTimer)
     }
     /// Sleeps until `wake()`. The caller has checked that nothing is deliverable.
     public func block() {
@@ -56,6 +59,8 @@ extension Ref<VirtualCPU> {
     public func comeUp() {
         guard state.isDown else { return }
         state.isDown = false
+        // It may have gone down in its sleep.
+        endPoll()
         state.isBlocked = false
         if isRunnable { becomeRunnable() }
     }
