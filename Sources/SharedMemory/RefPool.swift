@@ -47,6 +47,16 @@ import XenABI
         return nil
     }
 
+    /// Frames in the pool's blocks.
+    public func frameCount(in memory: MachineMemory) -> UInt64 {
+        var count: UInt64 = 0
+        var next = firstBlock
+        while next != Self.noFrame {
+            count &+= 1 &<< UInt64(Self.blockOrder)
+            next = memory.loadWord(MachineFrame(rawValue: next), 0)
+        }
+        return count
+    }
     /// Makes sure that the next `insert` finds a slot. False: `allocate`, which is asked for 2^`blockOrder` consecutive
     /// frames, had none.
     public mutating func reserve(in memory: MachineMemory, allocate: (_ order: Int) -> MachineFrame?) -> Bool

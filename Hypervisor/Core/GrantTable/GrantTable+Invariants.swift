@@ -94,6 +94,13 @@ extension Ref<Domain> {
         guard activeCount == state.grants.activeCount else { return "active grants miscounted" }
         return nil
     }
+    /// A frame that the table's directory names, of entries or of active records.
+    func grantDirectoryFrame(_ index: Int) -> MachineFrame? {
+        guard let directory = state.grants.directory else { return nil }
+        let word = hypervisor.state.memory.view(FrameDirectoryLayout.self, in: directory)[
+            FrameDirectoryLayout.entry(index & 1023)]
+        return word == 0 ? nil : MachineFrame(rawValue: UInt64(word &- 1))
+    }
     private func countMappings(of reference: UInt32, of granter: DomainID) -> (
         readers: UInt32, writers: UInt32
     ) {

@@ -13,7 +13,7 @@ public struct Scheduler: ~Copyable {
     /// A waking vCPU preempts one that is ahead of it by more than this, in ns.
     static var preemptionMargin: UInt64 { 100_000 }
 
-    private var head: Ref<VirtualCPU>?
+    var head: Ref<VirtualCPU>?
     public private(set) var queuedCount = 0
     /// Received time of the most recently chosen vCPU: the field's position.
     private var fieldRuntime: UInt64 = 0

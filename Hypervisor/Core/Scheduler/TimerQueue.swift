@@ -32,7 +32,7 @@ public struct TimerQueue: ~Copyable {
     let records: FixedArray<TimerRecord>
     let heap: FixedArray<UInt32>
     public private(set) var queuedCount = 0
-    private var firstFree: UInt32 = 0
+    var firstFree: UInt32 = 0
 
     /// Bytes of storage for `capacity` timers.
     public static func byteCount(capacity: Int) -> Int { capacity &* (MemoryLayout<TimerRecord>.stride &+ 4) }
