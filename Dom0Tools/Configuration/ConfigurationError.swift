@@ -28,6 +28,7 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
         case notSupported = "config-not-supported"
         case badDisk = "config-disk"
         case badVif = "config-vif"
+        case badDevice = "config-device"
     }
     public let code: Code
     /// What is wrong, without the place.

@@ -32,6 +32,8 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
     public var maximumVcpus: Int
     public var disks: [DiskConfiguration]
     public var vifs: [VifConfiguration]
+    /// Devices whose backends are programs of their own.
+    public var devices: [GenericDevice]
     public var onPoweroff: ShutdownAction
     public var onReboot: ShutdownAction
     public var onCrash: ShutdownAction
@@ -48,6 +50,7 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
         case maximumVcpus = "maxvcpus"
         case disks = "disk"
         case vifs = "vif"
+        case devices = "device"
         case onPoweroff = "on_poweroff"
         case onReboot = "on_reboot"
         case onCrash = "on_crash"
@@ -67,6 +70,7 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
         maximumVcpus = 1
         disks = []
         vifs = []
+        devices = []
         onPoweroff = .destroy
         onReboot = .restart
         onCrash = .destroy
@@ -91,6 +95,7 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
         maximumVcpus = try values.decodeIfPresent(Int.self, forKey: .maximumVcpus) ?? vcpus
         disks = try values.decodeIfPresent([DiskConfiguration].self, forKey: .disks) ?? []
         vifs = try values.decodeIfPresent([VifConfiguration].self, forKey: .vifs) ?? []
+        devices = try values.decodeIfPresent([GenericDevice].self, forKey: .devices) ?? []
         onPoweroff = try values.decodeIfPresent(ShutdownAction.self, forKey: .onPoweroff) ?? onPoweroff
         onReboot = try values.decodeIfPresent(ShutdownAction.self, forKey: .onReboot) ?? onReboot
         onCrash = try values.decodeIfPresent(ShutdownAction.self, forKey: .onCrash) ?? onCrash
@@ -117,6 +122,7 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
     static let maptrackFrameRange = 0...65536
     static let maximumDisks = 64
     static let maximumVifs = 16
+    static let maximumDevices = 32
 
     /// Checks what does not need the machine: names, ranges and contradictions. The error has no position.
     public func validate() throws(ConfigurationError) {
@@ -156,6 +162,11 @@ public struct DomainConfiguration: Codable, Hashable, Sendable {
                 .outOfRange, "more than \(Self.maximumDisks) disks or \(Self.maximumVifs) network cards",
                 hint: "leave some out")
         }
+        guard devices.count <= Self.maximumDevices else {
+            throw ConfigurationError(
+                .badDevice, "more than \(Self.maximumDevices) devices", hint: "leave some out")
+        }
+        for device in devices { try device.validate() }
         var numbers: [UInt32: String] = [:]
         for disk in disks {
             guard let device = VirtualDevice(disk.vdev) else {

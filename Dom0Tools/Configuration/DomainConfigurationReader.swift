@@ -13,7 +13,7 @@ struct DomainConfigurationReader {
     static let keys = [
         "name", "uuid", "type", "builder", "pvh", "kernel", "ramdisk", "cmdline", "extra", "root", "memory",
         "maxmem",
-        "vcpus", "maxvcpus", "disk", "vif", "on_poweroff", "on_reboot", "on_crash", "on_watchdog",
+        "vcpus", "maxvcpus", "disk", "vif", "device", "on_poweroff", "on_reboot", "on_crash", "on_watchdog",
         "max_event_channels",
         "event_channels", "max_grant_frames", "max_maptrack_frames",
     ]
@@ -95,6 +95,7 @@ struct DomainConfigurationReader {
             try integer("max_maptrack_frames") ?? configuration.maximumMaptrackFrames
         configuration.disks = try disks()
         configuration.vifs = try vifs()
+        configuration.devices = try devices()
         try validate(configuration)
         return configuration
     }
@@ -216,6 +217,19 @@ struct DomainConfigurationReader {
         return vifs
     }
 
+    private func devices() throws(ConfigurationError) -> [GenericDevice] {
+        var devices: [GenericDevice] = []
+        for (text, place) in try strings("device") {
+            do throws(ConfigurationError) {
+                devices.append(try GenericDevice.parse(text))
+            } catch {
+                throw ConfigurationError(
+                    error.code, "device \"\(text)\": \(error.message)", hint: error.hint, at: place)
+            }
+        }
+        return devices
+    }
+
     /// The whole-domain checks, with the position of the setting whose name the message starts with.
     private func validate(_ configuration: DomainConfiguration) throws(ConfigurationError) {
         do throws(ConfigurationError) {
@@ -225,6 +239,7 @@ struct DomainConfigurationReader {
             switch error.code {
             case .badDisk: key = "disk"
             case .badVif: key = "vif"
+            case .badDevice: key = "device"
             default:
                 let first = String(error.message.prefix { $0 != " " })
                 key =

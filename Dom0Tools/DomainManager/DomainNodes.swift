@@ -98,11 +98,25 @@ struct DomainNodes {
         var backend: String
         var frontend: String
         var nodes: [Node]
+        /// The kind whose own program in domain 0 serves it; nil if svback does.
+        var program: String?
     }
 
     func devices() -> [Device] {
         configuration.disks.compactMap(disk)
             + configuration.vifs.enumerated().map { vif($0.element, number: $0.offset) }
+            + configuration.devices.indices.map(generic)
+    }
+
+    /// The `index`th entry of `device = [ … ]`; devices of one type are counted from 0.
+    private func generic(_ index: Int) -> Device {
+        let device = configuration.devices[index]
+        let number = configuration.devices[..<index].count { $0.type == device.type }
+        var made = self.device(
+            device.type, number: UInt32(number), label: "device \(device.type) \(number)",
+            backendKeys: device.settings.map { ($0.key, $0.value) }, frontendKeys: [])
+        made.program = device.type
+        return made
     }
 
     private func device(
@@ -165,6 +179,7 @@ struct DomainNodes {
     /// All trees that go when the domain goes.
     var roots: [String] {
         [home, machineHome, libraryHome]
-            + ["vbd", "vif", "console"].map { "\(Self.backendHome)/\($0)/\(id.rawValue)" }
+            + (["vbd", "vif", "console"] + Set(configuration.devices.map(\.type)).sorted())
+            .map { "\(Self.backendHome)/\($0)/\(id.rawValue)" }
     }
 }

@@ -38,7 +38,7 @@ extension DomainSupervisor {
                 completion(.success(try start(domain, paused: paused)))
                 return
             }
-            try startBackend(domain)
+            if devices.contains(where: { $0.program == nil }) { try startBackend(domain) }
             progress("waiting for \(devices.count) device\(devices.count == 1 ? "" : "s")")
             waitForDevices(devices, of: domain) { [self] error in
                 if let error { return fail(error) }
@@ -307,7 +307,10 @@ extension DomainSupervisor {
                 APIError(
                     .deviceTimeout,
                     "\(pending.first?.label ?? "a device") was not attached within \(limits.deviceWait / 1000) seconds",
-                    hint: "the backend's messages are in /var/log/swiftvisor/svback-\(domain.name).log"))
+                    hint: pending.first?.program.map {
+                        "start the program in domain 0 that serves \($0) devices"
+                    }
+                        ?? "the backend's messages are in /var/log/swiftvisor/svback-\(domain.name).log"))
         }
         for device in devices where !isDone {
             watches.append(with.store.watch(device.backend) { _ in check() })
@@ -319,7 +322,7 @@ extension DomainSupervisor {
     private func failed(_ device: DomainNodes.Device, _ why: String) -> APIError {
         APIError(
             .deviceFailed, "\(device.label) cannot be attached: \(why)",
-            hint: "check the disk or vif line of the configuration")
+            hint: "check the \(device.program == nil ? "disk or vif" : "device") line of the configuration")
     }
 
     private func start(_ domain: Domain, paused: Bool) throws(APIError) -> ControlAPI.DomainInfo {

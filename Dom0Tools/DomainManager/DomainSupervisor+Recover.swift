@@ -65,7 +65,7 @@ extension DomainSupervisor {
                 for device in nodes.devices() { try write(device.nodes) }
             }
             try attachRings(domain)
-            guard !nodes.devices().isEmpty, !record.isPreserved else { return }
+            guard nodes.devices().contains(where: { $0.program == nil }), !record.isPreserved else { return }
             domain.backend = record.backendProcess.flatMap { number in
                 with.host.adoptBackend(number, for: domain.id) { [weak self, weak domain] why in
                     guard let self, let domain else { return }

@@ -278,6 +278,37 @@ private func refusal(_ text: String, overrides: [String] = []) -> (
         #expect(result.text.contains(message))
     }
 
+    @Test func readsDevices() throws {
+        let domain = try read(
+            minimal + "device = [ 'type=entropy', ' type=clip-board , size=3 ,title=a=b' ]")
+        #expect(
+            domain.devices == [
+                GenericDevice(type: "entropy"),
+                GenericDevice(
+                    type: "clip-board",
+                    settings: [.init(key: "size", value: "3"), .init(key: "title", value: "a=b")]),
+            ])
+        let data = try JSONEncoder().encode(domain)
+        #expect(try JSONDecoder().decode(DomainConfiguration.self, from: data) == domain)
+    }
+
+    @Test(arguments: [
+        ("", "the type is missing"), ("seed=1", "the type is missing"), ("type=", "cannot be the type"),
+        ("type=A", "cannot be the type"), ("type=../vbd", "cannot be the type"),
+        ("type=a/b", "cannot be the type"),
+        ("type=vbd", "not for device"), ("type=vif", "not for device"), ("type=console", "not for device"),
+        ("type=a,type=b", "type is given twice"), ("type=a,b=1,b=2", "b is given twice"),
+        ("type=a,state=4", "cannot be a setting"), ("type=a,x/y=4", "cannot be a setting"),
+        ("type=a,frontend=/x", "cannot be a setting"), ("type=a,flag", "has no value"),
+        ("type=a,b=\u{7}", "control character"),
+        ("type=a,b=\(String(repeating: "x", count: 1025))", "too long"),
+    ])
+    func refusesDevices(spec: String, message: String) {
+        let result = refusal(minimal + "device = [ '\(spec)' ]")
+        #expect(result.code == .badDevice)
+        #expect(result.text.contains(message), "\(result.text)")
+    }
+
     @Test func survivesJSON() throws {
         let domain = try read(
             minimal
@@ -298,6 +329,7 @@ private func refusal(_ text: String, overrides: [String] = []) -> (
             #"{"name":"a","kernel":"/k","memory":1}"#,
             #"{"name":"a","kernel":"/k","memory":64,"disk":[{"target":"/a","vdev":"x"}]}"#,
             #"{"name":"a","kernel":"/k","memory":64,"vif":[{"mac":"zz"}]}"#,
+            #"{"name":"a","kernel":"/k","memory":64,"device":[{"type":"../x","settings":[]}]}"#,
             #"{"name":"a","kernel":"/k","memory":64,"vif":[{"bridge":"a/b"}]}"#,
         ] {
             let decoded = try JSONDecoder().decode(DomainConfiguration.self, from: Data(text.utf8))

@@ -61,6 +61,43 @@ import XenABI
         #expect(machine.host.backends.isEmpty)
     }
 
+    @Test func genericDevicesGetTheirNodesAndNoBackendOfOurs() throws {
+        let machine = try Machine()
+        var configuration = Machine.configuration()
+        configuration.devices = [
+            GenericDevice(type: "entropy", settings: [.init(key: "seed", value: "7")]),
+            GenericDevice(type: "notice"), GenericDevice(type: "entropy"),
+        ]
+        // Nobody serves them: the message says what to start, and nothing is left.
+        let error = machine.refusal(configuration)
+        #expect(error?.code == "device-timeout" && error?.message.contains("device entropy 0") == true)
+        #expect(error?.hint?.contains("serves entropy devices") == true && machine.isClean)
+        // Programs of their own answer.
+        var watches: [StoreWatch] = []
+        var isAttaching = false
+        watches.append(
+            machine.store.watch("/local/domain/0/backend") { _ in
+                guard !isAttaching else { return }
+                isAttaching = true
+                machine.attachAll()
+                isAttaching = false
+            })
+        try machine.create(configuration)
+        #expect(machine.host.backends.isEmpty)
+        let nodes = machine.store.nodes
+        #expect(nodes["/local/domain/0/backend/entropy/2/0/seed"] == "7")
+        #expect(
+            nodes["/local/domain/2/device/entropy/1/backend"] == "/local/domain/0/backend/entropy/2/1"
+                && nodes["/local/domain/2/device/notice/0/state"] == "1")
+        #expect(machine.store.permissions["/local/domain/2/device/notice/0"] == ["n2", "r0"])
+        for watch in watches { machine.store.unwatch(watch) }
+        // A restarted svd does not start svback for them either.
+        try machine.restartDaemon()
+        #expect(machine.host.backends.isEmpty)
+        try machine.destroy("web1")
+        #expect(machine.isClean, "\(machine.store.nodes.keys.sorted())")
+    }
+
     @Test func pausedStaysPaused() throws {
         let machine = try Machine()
         #expect(try machine.create(full(), paused: true).isPaused)
