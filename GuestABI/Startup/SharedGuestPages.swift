@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import DriverKit
 public import RingProtocol
+import SharedMemory
 public import XenABI
 
 /// Pages of this guest next to each other, granted to one domain for as long as the object lives.
@@ -71,6 +72,21 @@ public final class SharedGuestPages: SharedPages {
     public func setByte(_ byte: UInt8, at offset: Int) {
         precondition(offset >= 0 && offset < pageCount * 4096)
         page(offset >> 12).store(byte, at: offset & 4095)
+    }
+    /// The 64-bit word at an offset that is a multiple of 8; the other domain may change it at any moment. An offset out
+    /// of range traps.
+    public func word(at offset: Int) -> UInt64 {
+        precondition(offset >= 0 && offset & 7 == 0 && offset < pageCount * 4096)
+        return page(offset >> 12).load(at: offset & 4095, as: UInt64.self)
+    }
+    public func setWord(_ word: UInt64, at offset: Int) {
+        precondition(offset >= 0 && offset & 7 == 0 && offset < pageCount * 4096)
+        page(offset >> 12).store(word, at: offset & 4095)
+    }
+    /// A page as words.
+    func words(_ index: Int) -> SharedView<PageOfWords> {
+        precondition(index >= 0 && index < pageCount)
+        return page(index).sharedView(PageOfWords.self)
     }
     public func ring(slotByteCount: Int) -> RingMemory {
         // SAFETY: the pages are next to each other, identity mapped, and outlive the ring: whoever has the ring has

@@ -156,9 +156,10 @@ public final class FrontendDevice {
         if let failure { throw failure }
         if !decided { throw .noAnswer }
     }
-    /// Says good-bye, and waits until the backend has followed; the rings are taken back in any case.
+    /// Says good-bye, waits until the backend has followed, and watches no more; the rings are taken back in any case.
     public func disconnect() throws(FrontendFailure) {
         wantsToStay = false
+        defer { watch = nil }
         guard state != .closed, state != .initialising else { return }
         perform(handshake.stop())
         let decided = store.wait { state == .closed }
