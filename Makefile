@@ -180,6 +180,11 @@ system-tests: ## Run Tests/System in a real Dom0 (TESTS="name …" for some)
 compat-tests: ## Compare the layout tables with the Xen headers of libxen-dev
 	@$(HARNESS)/test-all compat
 
+.PHONY: fuzz
+fuzz: ## Fuzz (SECONDS= SEED= TARGET= INPUT= GUEST=1; all: Tests/Fuzz/run)
+	@Tests/Fuzz/run SECONDS=$(SECONDS) SEED=$(SEED) TARGET="$(TARGET)" INPUT=$(INPUT) STEPS=$(STEPS) SKIP=$(SKIP) \
+	    GUEST=$(GUEST) VERBOSE=$(VERBOSE) COVERAGE=$(COVERAGE)
+
 .PHONY: bench
 bench: ## Measure: prints BENCH lines, writes build/bench.json (BENCHES="name …" for some)
 	@$(HARNESS)/bench
