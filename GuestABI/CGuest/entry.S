@@ -235,6 +235,37 @@ guest_user_return:
     popq %rbp
     ret
 
+// MARK: A hypercall from 32-bit code in ring 0. EDI = number, all arguments 0. Returns EAX, zero-extended.
+    .section .text.guest_hypercall_from_32_bit, "ax", @progbits
+    .globl guest_hypercall_from_32_bit
+    .type guest_hypercall_from_32_bit, @function
+guest_hypercall_from_32_bit:
+    pushq %rbx
+    pushfq
+    cli
+    movl %edi, %eax
+    xorl %ebx, %ebx
+    xorl %ecx, %ecx
+    xorl %esi, %esi
+    xorl %edi, %edi
+    pushq $0xA8
+    leaq 1f(%rip), %rdx
+    pushq %rdx
+    xorl %edx, %edx
+    lretq
+    .code32
+1:  cmpb $0, guest_uses_vmmcall
+    je 2f
+    vmmcall
+    jmp 3f
+2:  vmcall
+3:  ljmp $0x08, $4f
+    .code64
+4:  movl %eax, %eax
+    popfq
+    popq %rbx
+    ret
+
 // Code to run in ring 3: one page, copied nowhere; mapped a second time as a user page.
     .section .text.guest_user_page, "ax", @progbits
     .balign 4096
@@ -298,6 +329,7 @@ guest_gdt:
     .quad 0x00CFF3000000FFFF        // 0x18 user data
     .quad 0x00AFFB000000FFFF        // 0x20 user code, 64-bit
     .fill 16, 8, 0                  // 0x28 one 16-byte TSS descriptor for each of 8 vCPUs
+    .quad 0x00CF9B000000FFFF        // 0xA8 kernel code, 32-bit
 guest_gdt_end:
 guest_gdt_pointer:
     .word guest_gdt_end - guest_gdt - 1

@@ -111,6 +111,34 @@ public enum Memory {
         try Hypercall.check(result)
         return errors[0]
     }
+    /// Stakes memory for `domain` until it has `pages` in all; 0 gives up what is staked. `XENMEM_claim_pages`.
+    public static func claim(pages: UInt64, for domain: DomainID) throws(XenError) {
+        var block = ArgumentBlock<MemoryReservationLayout>()
+        block[.extentCount] = pages
+        block[.domain] = domain.rawValue
+        try Hypercall.call(HypercallNumber.memory, MemoryOperation.claimPages, &block)
+    }
+    /// Pages of a domain as memory on demand counts them, all of which it has. With a target, asks for that many first.
+    /// `XENMEM_get_pod_target`, `XENMEM_set_pod_target`.
+    public static func onDemandTarget(
+        of domain: DomainID, setting target: UInt64? = nil
+    ) throws(XenError) -> (total: UInt64, cache: UInt64, entries: UInt64) {
+        var block = ArgumentBlock<PoDTargetLayout>()
+        block[.domain] = domain.rawValue
+        block[.targetPages] = target ?? 0
+        try Hypercall.call(
+            HypercallNumber.memory,
+            target == nil ? MemoryOperation.getPoDTarget : MemoryOperation.setPoDTarget,
+            &block)
+        return (block[.totalPages], block[.cachePages], block[.entries])
+    }
+    /// Number of regions that devices need mapped one to one: 0. `XENMEM_reserved_device_memory_map`.
+    public static func reservedDeviceRegionCount() throws(XenError) -> UInt32 {
+        var block = ArgumentBlock<ReservedDeviceMemoryMapLayout>()
+        block[.entryCount] = 0xFF
+        try Hypercall.call(HypercallNumber.memory, MemoryOperation.reservedDeviceMemoryMap, &block)
+        return block[.entryCount]
+    }
     /// Unmaps a page number. `XENMEM_remove_from_physmap`.
     public static func removeFromPhysmap(_ frame: GuestFrame, domain: DomainID = .caller) throws(XenError) {
         var block = ArgumentBlock<RemoveFromPhysmapLayout>()

@@ -33,6 +33,16 @@ public enum Scheduler {
         block[.timeout] = deadline
         return Hypercall.invoke(HypercallNumber.scheduler, SchedulerOperation.poll, &block)
     }
+    /// Sleeps until a system time in ns, or an event that can be taken. `SCHEDOP_poll` of no port.
+    public static func sleep(until deadline: UInt64) throws(XenError) {
+        try Hypercall.check(poll(portsAt: 0, count: 0, until: deadline))
+    }
+    /// Names the reason of a shutdown that comes without one of its own. `SCHEDOP_shutdown_code`.
+    public static func setShutdownCode(_ reason: UInt32) throws(XenError) {
+        var block = ArgumentBlock<SchedulerShutdownLayout>()
+        block[.reason] = reason
+        try Hypercall.call(HypercallNumber.scheduler, SchedulerOperation.shutdownCode, &block)
+    }
     /// Shuts another domain down. `SCHEDOP_remote_shutdown`.
     public static func shutDown(_ domain: DomainID, _ reason: UInt32) throws(XenError) {
         var block = ArgumentBlock<SchedulerRemoteShutdownLayout>()

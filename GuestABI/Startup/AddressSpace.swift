@@ -54,6 +54,26 @@ public enum AddressSpace {
         guest_invlpg(address)
         return true
     }
+    /// Maps one page 262144 times in a row, 1 GiB of virtual addresses from a multiple of that on. False when there is no
+    /// memory for tables.
+    public static func mapRepeatedly(_ frame: GuestFrame, at address: UInt64) -> Bool {
+        guard let pdpt = descend(guest_address_pml4(), address >> 39),
+            let directory = descend(pdpt, address >> 30), let table = descend(directory, 0)
+        else { return false }
+        for index: UInt64 in 0..<512 {
+            setWord(table, index, frame.address.rawValue | 3)
+            setWord(directory, index, table | 7)
+        }
+        guest_write_cr3(guest_read_cr3())
+        return true
+    }
+    /// Address of the root table, and what its entry `index` (256 to 511: addresses nothing else uses) holds.
+    public static var root: UInt64 { guest_address_pml4() }
+    public static func setRootEntry(_ index: Int, _ value: UInt64) {
+        precondition(index >= 256)
+        setWord(root, UInt64(index), value)
+        guest_write_cr3(guest_read_cr3())
+    }
     /// Removes the page at a virtual address of the test area.
     public static func unmap(at address: UInt64) {
         guard let pdpt = descend(guest_address_pml4(), address >> 39),

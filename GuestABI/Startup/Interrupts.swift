@@ -128,6 +128,11 @@ func guestInterrupt(_ frameAddress: UInt64) {
         return
     }
     if vector == 2, Interrupts.countNonMaskable() { return }
+    var flags = frame[.rflags]
+    if vector == 1, DebugFacilities.take(at: frame[.rip], flags: &flags) {
+        frame[.rflags] = flags
+        return
+    }
     panic(at: frameAddress)
 }
 

@@ -53,6 +53,9 @@ GUEST_INLINE void guest_set_trampoline(uint64_t stack, uint64_t argument) {
 // Runs code at `rip` in ring 3 with RAX, RDI, RSI, RDX, R10, R8 from `registers[6]`, until `int $0x82`; returns its RAX.
 uint64_t guest_run_in_user(uint64_t rip, const uint64_t *registers);
 
+// Makes a hypercall from 32-bit code in ring 0, all arguments 0; returns EAX.
+uint64_t guest_hypercall_from_32_bit(uint32_t number);
+
 // MARK: Hypercalls: number in RAX, arguments in RDI, RSI, RDX, R10, R8, result in RAX.
 GUEST_INLINE int64_t guest_vmmcall(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e) {
     register uint64_t r10 __asm__("r10") = d;
@@ -129,6 +132,21 @@ GUEST_INLINE uint64_t guest_wrong_vendor_hypercall(uint64_t number, int64_t *res
         __asm__ volatile("1: vmmcall\n2:\n" GUEST_FIXUP("1b", "2b")
                          : "+a"(number), "+r"(fault) : : "memory");
     *result = (int64_t)number;
+    return fault;
+}
+GUEST_INLINE uint64_t guest_rdpmc_safe(uint32_t counter, uint64_t *value) {
+    register uint64_t fault __asm__("r11") = 0;
+    uint32_t low = 0, high = 0;
+    __asm__ volatile("1: rdpmc\n2:\n" GUEST_FIXUP("1b", "2b")
+                     : "+a"(low), "+d"(high), "+r"(fault) : "c"(counter) : "memory");
+    *value = (uint64_t)high << 32 | low;
+    return fault;
+}
+// OUTSB of one byte at `address`.
+GUEST_INLINE uint64_t guest_out_string_safe(uint16_t port, uint64_t address) {
+    register uint64_t fault __asm__("r11") = 0;
+    __asm__ volatile("1: outsb\n2:\n" GUEST_FIXUP("1b", "2b")
+                     : "+S"(address), "+r"(fault) : "d"(port) : "memory");
     return fault;
 }
 _Noreturn GUEST_INLINE void guest_trap(void) {
@@ -214,6 +232,27 @@ GUEST_INLINE void guest_invlpg(uint64_t address) { __asm__ volatile("invlpg (%0)
 GUEST_INLINE void guest_ltr(uint16_t selector) { __asm__ volatile("ltr %0" : : "r"(selector) : "memory"); }
 // `pointer` names 10 bytes: limit, base.
 GUEST_INLINE void guest_lidt(const uint8_t *pointer) { __asm__ volatile("lidt (%0)" : : "r"(pointer) : "memory"); }
+
+// MARK: Debug registers and debug exceptions. AMD APM vol 2 §13.1.
+#define GUEST_DEBUG_REGISTER(n) \
+    GUEST_INLINE uint64_t guest_read_dr##n(void) { \
+        uint64_t value; \
+        __asm__ volatile("movq %%dr" #n ", %0" : "=r"(value) : : "memory"); \
+        return value; \
+    } \
+    GUEST_INLINE void guest_write_dr##n(uint64_t value) { \
+        __asm__ volatile("movq %0, %%dr" #n : : "r"(value) : "memory"); \
+    }
+GUEST_DEBUG_REGISTER(0)
+GUEST_DEBUG_REGISTER(1)
+GUEST_DEBUG_REGISTER(2)
+GUEST_DEBUG_REGISTER(3)
+GUEST_DEBUG_REGISTER(6)
+GUEST_DEBUG_REGISTER(7)
+// One NOP with the trap flag set: a debug exception follows it, whose handler clears the flag.
+GUEST_INLINE void guest_single_step(void) {
+    __asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tnop" : : : "memory", "cc");
+}
 
 // MARK: Device registers: one plain MOV each, never removed or joined.
 GUEST_INLINE uint32_t guest_load32(uint64_t address) {
