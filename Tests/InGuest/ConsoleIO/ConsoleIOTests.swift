@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestABI
 import GuestTesting
+import SharedMemory
 import XenABI
 
 /// console_io: the hypervisor's console as domain 0 writes and reads it.
@@ -48,6 +49,11 @@ public func guestMain() {
         let found = Hypercall.invoke(
             HypercallNumber.consoleIO, UInt64(ConsoleIOOperation.read), 64, page.memory.address)
         t.expect(found >= 0 && found <= 64, "CONSOLEIO_read returned \(found)")
+        // Nothing was typed: there is nothing to write to the bad address.
+        t.expectReturn(
+            Hypercall.invoke(
+                HypercallNumber.consoleIO, UInt64(ConsoleIOOperation.read), 64, AddressSpace.testArea), 0,
+            "CONSOLEIO_read to unmapped memory without input")
     }
     suite.test("unknown_operation") { t throws(XenError) in
         guard isInitialDomain else { return t.skip("refused before it is looked at") }

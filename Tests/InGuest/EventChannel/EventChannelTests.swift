@@ -164,6 +164,21 @@ public func guestMain() {
             try EventChannel.status(of: EventPort(rawValue: 0)).state, EventChannelState.closed,
             "state of port 0")
     }
+    suite.test("ports_of_others_are_refused") { t throws(XenError) in
+        guard !BootInformation.current.isInitialDomain else { return t.skip("domain 0 may") }
+        t.expectError(.notPermitted, "a port of domain 0") { () throws(XenError) in
+            _ = try EventChannel.allocateUnboundPort(of: .zero, for: .caller)
+        }
+        t.expectError(.notPermitted, "the status of a port of domain 0") { () throws(XenError) in
+            _ = try EventChannel.status(of: EventPort(rawValue: 1), in: .zero)
+        }
+        t.expectError(.notPermitted, "resetting domain 0") { () throws(XenError) in
+            try EventChannel.reset(.zero)
+        }
+        t.expectError(.invalidArgument, "a port of domain 0 for somebody else") { () throws(XenError) in
+            _ = try EventChannel.bindInterdomain(.zero, EventPort(rawValue: 1))
+        }
+    }
     suite.test("bind_vcpu") { t throws(XenError) in
         let port = try OwnedPort(unboundFor: .caller)
         try EventChannel.notify(vcpu: 0, of: port.port)

@@ -66,6 +66,53 @@ public func guestMain() {
         }
         t.expect(grown.frameCount >= 2, "\(grown.frameCount) frames after mapping the second")
     }
+    suite.test("setup_table") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        func setUp(_ domain: DomainID, _ count: UInt32, at list: UInt64) -> Int16 {
+            var block = ArgumentBlock<GrantSetupTableLayout>()
+            block[.domain] = domain.rawValue
+            block[.frameCount] = count
+            block[.frameList] = list
+            guard (try? GrantTable.call(GrantTableOperation.setupTable, &block)) != nil else { return 99 }
+            return block[.status]
+        }
+        t.expectEqual(setUp(.caller, 1, at: page.memory.address), GrantStatusCode.okay, "one frame")
+        t.expect(page.memory.load(at: 0, as: UInt64.self) != 0, "its number")
+        t.expectEqual(
+            setUp(.caller, 1, at: AddressSpace.testArea), GrantStatusCode.badVirtualAddress,
+            "a list that is not there")
+        t.expectEqual(
+            setUp(.caller, 100_000, at: page.memory.address), GrantStatusCode.generalError,
+            "more frames than the limit")
+        t.expectEqual(setUp(nobody, 1, at: page.memory.address), GrantStatusCode.badDomain, "nobody's")
+        if !BootInformation.current.isInitialDomain {
+            t.expectEqual(
+                setUp(.zero, 1, at: page.memory.address), GrantStatusCode.permissionDenied, "domain 0's")
+        }
+    }
+    suite.test("swap") { t throws(XenError) in
+        let first = try GrantedPage(to: me)
+        let second = try GrantedPage(to: nobody)
+        func swap(_ a: GrantReference, _ b: GrantReference) -> Int16 {
+            var block = ArgumentBlock<GrantSwapReferencesLayout>()
+            block[.referenceA] = a.rawValue
+            block[.referenceB] = b.rawValue
+            guard (try? GrantTable.call(GrantTableOperation.swapGrantReference, &block)) != nil else {
+                return 99
+            }
+            return block[.status]
+        }
+        t.expectEqual(swap(first.reference, second.reference), GrantStatusCode.okay, "two entries")
+        t.expectEqual(GrantTable.entry(first.reference).load(.domain), nobody.rawValue, "first's domain")
+        t.expectEqual(GrantTable.entry(second.reference).load(.domain), me.rawValue, "second's domain")
+        t.expectEqual(swap(first.reference, second.reference), GrantStatusCode.okay, "and back")
+        t.expectEqual(
+            swap(first.reference, GrantReference(rawValue: 1 << 30)), GrantStatusCode.badReference,
+            "an entry beyond the table")
+        guard mapsItself, let mapping = try? MappedGrant(first.reference, of: me) else { return }
+        t.expectEqual(swap(first.reference, second.reference), GrantStatusCode.tryAgain, "a mapped entry")
+        try? mapping.unmap()
+    }
     suite.test("map_and_unmap_read_write") { t throws(XenError) in
         guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me)

@@ -133,12 +133,62 @@ public func guestMain() {
             t.skip("HVMOP_get_mem_type: \(error)")
         }
     }
+    suite.test("time_trace_and_flush") { t throws(XenError) in
+        try Events.mapSharedInfo()
+        guard let page = GuestPage() else { throw .noMemory }
+        func call(_ operation: UInt32, _ argument: UInt64) -> Int64 {
+            Hypercall.invoke(HypercallNumber.hvm, UInt64(operation), argument)
+        }
+        let before = Clock.now
+        t.expectReturn(call(HVMOperation.getTime, page.memory.address), 0, "get_time")
+        let time = page.memory.load(at: 0, as: UInt64.self)
+        t.expect(time >= before && time < before + 5_000_000_000, "it is \(time), not \(before)")
+        t.expectReturn(call(HVMOperation.getTime, AddressSpace.testArea), .badAddress, "to unmapped memory")
+        t.expectReturn(call(HVMOperation.flushTLBs, 0), 0, "flush_tlbs")
+        t.expectReturn(call(HVMOperation.flushTLBs, 8), .invalidArgument, "flush_tlbs of some vCPUs")
+        t.expectReturn(call(HVMOperation.trace, AddressSpace.testArea), 0, "xentrace")
+        t.expectReturn(call(HVMOperation.guestRequestVMEvent, 0), .notSupported, "guest_request_vm_event")
+        t.expectReturn(call(HVMOperation.altp2m, AddressSpace.testArea), .notSupported, "altp2m")
+    }
+    suite.test("other_domains_are_refused") { t throws(XenError) in
+        guard !isInitialDomain else { return t.skip("domain 0 may") }
+        t.expectError(.notPermitted, "getting a parameter of domain 0") { () throws(XenError) in
+            _ = try HVM.parameter(HVMParameter.storeFrame, of: .zero)
+        }
+        t.expectError(.notPermitted, "setting a parameter of domain 0") { () throws(XenError) in
+            try HVM.setParameter(HVMParameter.storePort, of: .zero, to: 0)
+        }
+        t.expectError(.notPermitted, "a memory type of domain 0") { () throws(XenError) in
+            _ = try HVM.memoryType(of: GuestFrame(rawValue: 0), domain: .zero)
+        }
+        t.expectError(.notPermitted, "getting the timer mode") { () throws(XenError) in
+            _ = try HVM.parameter(HVMParameter.timerMode)
+        }
+    }
+    suite.test("parameter_values") { t throws(XenError) in
+        t.expectError(.invalidArgument, "x87 FIP width 3") { () throws(XenError) in
+            try HVM.setParameter(HVMParameter.x87FIPWidth, to: 3)
+        }
+        t.expectError(.invalidArgument, "ACPI ports 2") { () throws(XenError) in
+            try HVM.setParameter(HVMParameter.acpiIOPortsLocation, to: 2)
+        }
+        t.expectError(.noSuchDomain, "a memory type of nobody") { () throws(XenError) in
+            _ = try HVM.memoryType(of: GuestFrame(rawValue: 0), domain: nobody)
+        }
+    }
     suite.test("pagetable_dying") { t throws(XenError) in
         var block = ArgumentBlock<HVMPageTableDyingLayout>()
         block[.domain] = DomainID.caller.rawValue
         t.expectReturn(
             Hypercall.invoke(HypercallNumber.hvm, HVMOperation.pageTableDying, &block), .invalidArgument,
             "with nested paging")
+        block[.domain] = nobody.rawValue
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.hvm, HVMOperation.pageTableDying, &block), .notSupported,
+            "of another domain")
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.hvm, UInt64(HVMOperation.pageTableDying), AddressSpace.testArea),
+            .badAddress, "a block that is not there")
     }
     suite.test("unknown_operations") { t throws(XenError) in
         for operation: UInt64 in [2, 3, 4, 99] {

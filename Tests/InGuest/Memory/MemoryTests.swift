@@ -183,6 +183,95 @@ public func guestMain() {
             t.expect(false, "a hole raises \(error.vector)")
         }
     }
+    suite.test("moving_pages") { t throws(XenError) in
+        guard !BootInformation.current.isInitialDomain else {
+            guard let hole = UnusedFrames.take(), let page = GuestPage() else { throw .noMemory }
+            t.expectError(.notPermitted, "moving a page of the 1:1 mapped domain") { () throws(XenError) in
+                try Memory.addToPhysmap(
+                    space: PhysmapSpace.guestFrame, index: page.frame.rawValue, at: hole)
+            }
+            return
+        }
+        guard let hole = UnusedFrames.take(count: 4), let first = GuestPage(), let second = GuestPage() else {
+            throw .noMemory
+        }
+        first.memory.store(UInt64(0xAAAA), at: 0)
+        let pages = try Memory.currentReservation()
+        let (source, other) = (first.forget(), second.forget())
+        try Memory.addToPhysmap(space: PhysmapSpace.guestFrame, index: source.rawValue, at: hole)
+        t.expectEqual(
+            (try? AddressSpace.probe(hole.address.rawValue)) ?? 0, 0xAAAA, "the page at its new place")
+        t.expectEqual((try? AddressSpace.probe(source.address.rawValue)) ?? 0, UInt64.max, "its old place")
+        t.expectEqual(try Memory.currentReservation(), pages, "pages")
+        t.expectError(.invalidArgument, "moving what is not there") { () throws(XenError) in
+            try Memory.addToPhysmap(
+                space: PhysmapSpace.guestFrame, index: source.rawValue,
+                at: GuestFrame(rawValue: hole.rawValue + 1))
+        }
+        // A range of one: the page goes back; another goes over it, and one of the two is gone.
+        try Memory.addToPhysmap(
+            space: PhysmapSpace.guestFrameRange, index: hole.rawValue, size: 1, at: source)
+        t.expectEqual((try? AddressSpace.probe(source.address.rawValue)) ?? 0, 0xAAAA, "the page, back again")
+        try Memory.addToPhysmap(space: PhysmapSpace.guestFrame, index: other.rawValue, at: source)
+        t.expectEqual(try Memory.currentReservation(), pages - 1, "pages after one replaced another")
+        t.expectError(.overflow, "a range beyond the end") { () throws(XenError) in
+            try Memory.addToPhysmap(
+                space: PhysmapSpace.guestFrameRange, index: UInt64.max, size: 2, at: hole)
+        }
+    }
+    suite.test("refused_for_a_guest") { t throws(XenError) in
+        let isInitialDomain = BootInformation.current.isInitialDomain
+        func call(_ operation: UInt32, _ argument: UInt64 = AddressSpace.testArea) -> Int64 {
+            Hypercall.invoke(HypercallNumber.memory, UInt64(operation), argument)
+        }
+        t.expectReturn(call(MemoryOperation.exchange), .notPermitted, "exchange")
+        t.expectReturn(call(MemoryOperation.getVNUMAInfo), .notSupported, "get_vnumainfo")
+        t.expect(try Memory.maximumMachinePage() > 1024, "maximum_ram_page")
+        t.expectReturn(call(MemoryOperation.increaseReservation), 0, "increase_reservation")
+        t.expectEqual(try Memory.reservedDeviceRegionCount(), 0, "reserved regions of devices")
+        t.expectReturn(
+            call(MemoryOperation.reservedDeviceMemoryMap), .badAddress, "reserved regions to unmapped memory")
+        // Progress bits where there is no progress.
+        for operation in [
+            MemoryOperation.maximumRAMPage, MemoryOperation.currentReservation,
+            MemoryOperation.maximumReservation, MemoryOperation.maximumGuestFrame,
+            MemoryOperation.memoryMap, MemoryOperation.removeFromPhysmap,
+        ] {
+            t.expectReturn(call(operation | 1 << 6), .invalidArgument, "memory_op \(operation), resumed")
+        }
+        guard !isInitialDomain else { return }
+        for operation in [
+            MemoryOperation.currentReservation, MemoryOperation.maximumReservation,
+            MemoryOperation.maximumGuestFrame,
+        ] {
+            var block = ArgumentBlock<MemoryDomainLayout>()
+            block[.domain] = 0
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.memory, operation, &block), .notPermitted,
+                "memory_op \(operation) of domain 0")
+        }
+        t.expectError(.notPermitted, "claiming") { () throws(XenError) in
+            try Memory.claim(pages: 1, for: .caller)
+        }
+        t.expectError(.notPermitted, "the target on demand") { () throws(XenError) in
+            _ = try Memory.onDemandTarget(of: .caller)
+        }
+        t.expectError(.notPermitted, "setting the target on demand") { () throws(XenError) in
+            _ = try Memory.onDemandTarget(of: .caller, setting: 1)
+        }
+        t.expectError(.notPermitted, "its own memory map") { () throws(XenError) in
+            try Memory.setMemoryMap(
+                of: .caller, to: [MemoryRegion(start: 0, byteCount: 4096, type: E820Type.ram)])
+        }
+        t.expectError(.notPermitted, "removing a page of domain 0") { () throws(XenError) in
+            try Memory.removeFromPhysmap(GuestFrame(rawValue: 1), domain: .zero)
+        }
+        t.expectError(.notPermitted, "adding a page to domain 0") { () throws(XenError) in
+            try Memory.addToPhysmap(
+                domain: .zero, space: PhysmapSpace.sharedInfo, index: 0, at: GuestFrame(rawValue: 1))
+        }
+        t.expectReturn(call(MemoryOperation.acquireResource), .accessDenied, "acquire_resource")
+    }
     suite.test("not_for_pvh") { t throws(XenError) in
         t.expectReturn(
             Hypercall.invoke(

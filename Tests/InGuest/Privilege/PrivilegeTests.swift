@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestABI
 import GuestTesting
+import SharedMemory
 import XenABI
 
 /// Who may call what: ring 3, numbers that do not exist, the other vendor's instruction.
@@ -69,6 +70,33 @@ public func guestMain() {
         t.expectError(.notPermitted, "settime") { () throws(XenError) in
             try PlatformControl.setTime(seconds: 1, nanoseconds: 0, systemTime: 0)
         }
+        for operation: UInt32 in 1..<90 {
+            var domctl = DomainControl.block(operation, .zero)
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.domctl, &domctl), .notPermitted, "domctl \(operation)")
+            var sysctl = SystemControl.block(operation)
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.sysctl, &sysctl), .notPermitted, "sysctl \(operation)")
+            var platform = PlatformControl.block(operation)
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.platform, &platform), .notPermitted,
+                "platform_op \(operation)")
+        }
+        guard let page = GuestPage() else { throw .noMemory }
+        for domain: UInt64 in [0, UInt64(DomainID.caller.rawValue)] {
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.deviceModel, domain, 1, page.memory.address), .notPermitted,
+                "dm_op on \(domain)")
+        }
+        for operation: UInt64 in [24, 25, 26] {
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.physicalDevice, operation, page.memory.address),
+                .notImplemented, "physdev_op \(operation)")
+        }
+        t.expectReturn(
+            Hypercall.invoke(
+                HypercallNumber.consoleIO, UInt64(ConsoleIOOperation.read), 16, page.memory.address),
+            .notPermitted, "reading the console")
     }
     suite.runAgainAsDomU()
     suite.finish()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestABI
 import GuestTesting
+import SharedMemory
 import XenABI
 
 /// sched_op: yield, block, poll, watchdog, remote shutdown.
@@ -74,6 +75,29 @@ public func guestMain() {
             Hypercall.invoke(
                 HypercallNumber.scheduler, UInt64(SchedulerOperation.shutdownCode), AddressSpace.testArea),
             .badAddress, "SCHEDOP_shutdown_code")
+    }
+    suite.test("shutdown_refuses_reasons_that_do_not_exist") { t throws(XenError) in
+        t.expectReturn(Scheduler.shutDown(6), .invalidArgument, "reason 6")
+        t.expectReturn(Scheduler.shutDown(UInt32.max), .invalidArgument, "reason 0xffffffff")
+        t.expectError(.invalidArgument, "code 6") { () throws(XenError) in
+            try Scheduler.setShutdownCode(6)
+        }
+        guard !BootInformation.current.isInitialDomain else { return }
+        t.expectError(.notPermitted, "domain 0's") { () throws(XenError) in
+            try Scheduler.shutDown(.zero, ShutdownReason.powerOff)
+        }
+    }
+    suite.test("poll_of_several_ports") { t throws(XenError) in
+        let first = try OwnedPort(interprocessorTo: 0)
+        let second = try OwnedPort(interprocessorTo: 0)
+        var ports: InlineArray<3, UInt32> = [first.port.rawValue, second.port.rawValue, first.port.rawValue]
+        try second.send()
+        let start = Clock.now
+        let result = Hypercall.withAddress(of: &ports) {
+            Scheduler.poll(portsAt: $0, count: 3, until: start + 2_000_000_000)
+        }
+        t.expectReturn(result, 0, "poll with the second port pending")
+        t.expect(Clock.now - start < 1_000_000_000, "it slept")
     }
     suite.test("remote_shutdown_of_nobody") { t throws(XenError) in
         t.expectError(.noSuchDomain, "domain 1234") { () throws(XenError) in

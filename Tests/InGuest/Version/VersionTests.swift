@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestABI
 import GuestTesting
+import SharedMemory
 import XenABI
 
 /// xen_version, vm_assist and the hypercall page.
@@ -63,6 +64,15 @@ public func guestMain() {
                 HypercallNumber.version, UInt64(VersionOperation.guestHandle), page.memory.address))
         t.expectEqual(
             page.memory.load(at: 16, as: UInt64.self), 0xA5A5_A5A5_A5A5_A5A5, "the bytes after the handle")
+    }
+    suite.test("command_line_and_build_id_are_for_domain_0") { t throws(XenError) in
+        let isInitialDomain = BootInformation.current.isInitialDomain
+        guard let page = GuestPage() else { throw .noMemory }
+        let line = try Version.text(VersionOperation.commandLine, byteCount: VersionTextSize.commandLine)
+        t.expect(line.starts(with: "<denied>") != isInitialDomain, "command line \"\(line)\"")
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.buildID), page.memory.address),
+            isInitialDomain ? .noData : .notPermitted, "XENVER_build_id")
     }
     suite.test("unknown_operation") { t throws(XenError) in
         guard let page = GuestPage() else { throw .noMemory }
@@ -137,6 +147,47 @@ public func guestMain() {
             "a batch in unmapped memory")
         t.expectReturn(
             Hypercall.invoke(HypercallNumber.multicall, AddressSpace.testArea, 0), 0, "an empty batch")
+    }
+    suite.test("multicall_refusals") { t throws(XenError) in
+        var nested: InlineArray<2, MulticallEntry> = [
+            MulticallEntry(HypercallNumber.multicall, AddressSpace.testArea, 1),
+            MulticallEntry(HypercallNumber.version, 0),
+        ]
+        try Hypercall.multicall(&nested)
+        t.expectReturn(nested[0].result, .invalidArgument, "a batch inside a batch")
+        t.expectReturn(nested[1].result, 0x0004_0011, "the call after it")
+        // The result of the second entry cannot be written: the first is done.
+        guard let first = GuestPage(), let second = GuestPage() else { throw .noMemory }
+        let address = AddressSpace.testArea + 0x3_0000
+        guard AddressSpace.map(first.frame, at: address, .writable),
+            AddressSpace.map(second.frame, at: address + 4096, [])
+        else { throw .noMemory }
+        for page in [first.memory, second.memory] {
+            for index in 0..<64 {
+                page.store(UInt64(HypercallNumber.version), at: index * 64)
+            }
+        }
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.multicall, address + 4096 - 64, 2), .badAddress,
+            "a batch into a read-only page")
+        t.expectEqual(first.memory.load(at: 4096 - 64 + 8, as: UInt64.self), 0x0004_0011, "the first result")
+        t.expectEqual(second.memory.load(at: 8, as: UInt64.self), 0, "the second result")
+        AddressSpace.unmap(at: address)
+        AddressSpace.unmap(at: address + 4096)
+    }
+    suite.test("long_calls_inside_a_multicall") { t throws(XenError) in
+        // A list of 40000 grant copies, all in one page and all refused: longer than a time slice may be.
+        guard let list = GuestPage(), let batch = GuestPage(),
+            AddressSpace.mapRepeatedly(list.frame, at: AddressSpace.testArea + 1 << 31)
+        else { throw .noMemory }
+        let entry = batch.memory.view(MulticallEntryLayout.self)
+        entry[.operation] = UInt64(HypercallNumber.grantTable)
+        entry[.arguments.element(0)] = UInt64(GrantTableOperation.copy)
+        entry[.arguments.element(1)] = AddressSpace.testArea + 1 << 31
+        entry[.arguments.element(2)] = 40_000
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.multicall, batch.memory.address, 1), 0, "the batch")
+        t.expectEqual(entry[.result], 0, "its one call")
     }
     suite.runAgainAsDomU()
     suite.finish()

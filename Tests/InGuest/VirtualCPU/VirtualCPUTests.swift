@@ -84,6 +84,78 @@ public func guestMain() {
         t.expect(time[.version] & 1 == 0, "the version is even")
         try VirtualCPU.registerTime(of: 0, at: 0)
     }
+    suite.test("areas_refuse_bad_places") { t throws(XenError) in
+        guard let page = GuestPage() else { throw .noMemory }
+        t.expectError(.badAddress, "run state at an unaligned address") { () throws(XenError) in
+            try VirtualCPU.registerRunstate(of: 0, at: page.memory.address + 4)
+        }
+        t.expectError(.badAddress, "run state in unmapped memory") { () throws(XenError) in
+            try VirtualCPU.registerRunstate(of: 0, at: AddressSpace.testArea)
+        }
+        t.expectError(.badAddress, "time in unmapped memory") { () throws(XenError) in
+            try VirtualCPU.registerTime(of: 0, at: AddressSpace.testArea)
+        }
+        guard let second = GuestPage() else { throw .noMemory }
+        let base = AddressSpace.testArea + 0x4_0000
+        guard AddressSpace.map(page.frame, at: base, .writable),
+            AddressSpace.map(second.frame, at: base + 4096, .writable)
+        else { throw .noMemory }
+        t.expectError(.noSuchAddress, "time across a page border") { () throws(XenError) in
+            try VirtualCPU.registerTime(of: 0, at: base + 4096 - 16)
+        }
+        AddressSpace.unmap(at: base + 4096)
+        t.expectError(.badAddress, "run state into unmapped memory") { () throws(XenError) in
+            try VirtualCPU.registerRunstate(of: 0, at: base + 4096 - 16)
+        }
+        guard AddressSpace.map(page.frame, at: base, []) else { throw .noMemory }
+        t.expectError(.badAddress, "run state in read-only memory") { () throws(XenError) in
+            try VirtualCPU.registerRunstate(of: 0, at: base)
+        }
+        // The hypervisor's page is no place of the guest's.
+        t.expectError(.badAddress, "run state in the shared page") { () throws(XenError) in
+            try VirtualCPU.registerRunstate(of: 0, at: Events.sharedInfoAddress + 3584)
+        }
+        AddressSpace.unmap(at: base)
+        try VirtualCPU.registerRunstate(of: 0, at: 0)
+        try VirtualCPU.registerTime(of: 0, at: 0)
+    }
+    suite.test("timers_and_ids_that_are_refused") { t throws(XenError) in
+        try VirtualCPU.stopPeriodicTimer(0)
+        t.expectError(.invalidArgument, "get_physid") { () throws(XenError) in
+            try VirtualCPU.call(VCPUOperation.getPhysicalID, 0, AddressSpace.testArea)
+        }
+    }
+    suite.test("initialise_refusals") { t throws(XenError) in
+        guard (try? VirtualCPU.isUp(1)) != nil else { return t.skip("this domain has one vCPU") }
+        t.expectReturn(
+            Hypercall.invoke(
+                HypercallNumber.vcpu, UInt64(VCPUOperation.initialise), 1, AddressSpace.testArea),
+            .badAddress, "a context that is not there")
+        var block = ArgumentBlock<VCPUContextLayout>()
+        func call() -> Int64 {
+            Hypercall.withAddress(of: &block) {
+                Hypercall.invoke(HypercallNumber.vcpu, UInt64(VCPUOperation.initialise), 1, $0)
+            }
+        }
+        block[.mode] = 7
+        t.expectReturn(call(), .invalidArgument, "mode 7")
+        block[.mode] = VCPUContextMode.bits64
+        block[Field<VCPUContext64Layout, UInt64>.cr0, at: 8] = UInt64.max
+        t.expectReturn(call(), .invalidArgument, "CR0 of all ones")
+        block[Field<VCPUContext64Layout, UInt64>.cr0, at: 8] = 0x8001_0031
+        block[Field<VCPUContext64Layout, UInt64>.cr4, at: 8] = 0x20
+        block[Field<VCPUContext64Layout, UInt64>.rflags, at: 8] = 2
+        block[Field<VCPUContext64Layout, UInt64>.efer, at: 8] = 0x1500
+        t.expectReturn(call(), .invalidArgument, "SVME in EFER")
+        block = ArgumentBlock<VCPUContextLayout>()
+        block[.mode] = VCPUContextMode.bits32
+        block[Field<VCPUContext32Layout, UInt32>.cr0, at: 8] = 0x11
+        block[Field<VCPUContext32Layout, UInt32>.eflags, at: 8] = 2
+        t.expectReturn(call(), .invalidArgument, "32-bit segments that are not present")
+        t.expectError(.invalidArgument, "up without a state") { () throws(XenError) in
+            try VirtualCPU.up(1)
+        }
+    }
     suite.test("vcpu_info_refuses_bad_places") { t throws(XenError) in
         guard let page = GuestPage() else { throw .noMemory }
         t.expectError(.noSuchAddress, "a block across the page's end") { () throws(XenError) in

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestABI
+import GuestTesting
+import SharedMemory
+import XenABI
+
+/// Domains that attack the hypervisor and each other. After each attack another domain still answers, and the machine has
+/// as many free pages as before.
+@c(guest_main)
+public func guestMain() {
+    Attack.runIfAttacker()
+    Peer.runIfPeer()
+    var suite = TestSuite("hostile")
+    guard BootInformation.current.isInitialDomain else {
+        suite.test("all") { t throws(XenError) in t.skip("this is not domain 0") }
+        suite.finish()
+    }
+    let second: UInt64 = 1_000_000_000
+
+    /// Runs one attack beside a peer that must go on answering.
+    ///
+    /// - Parameters:
+    ///   - ends: the shutdown reason that the attacker must end with; nil: it does not end and is destroyed after a while.
+    ///   - during: what domain 0 does meanwhile.
+    func attack(
+        _ t: inout Test, _ attack: Attack, ends: UInt32?, extraPages: UInt64 = 0, seconds: UInt64 = 40,
+        during: (inout Test, DomainID) throws(XenError) -> Void = { _, _ in }
+    ) throws(XenError) {
+        let peer = try Peer()
+        t.expectEqual(try peer.ask(.identify) ?? 0, UInt64(peer.id.rawValue), "the peer's answer before")
+        let before = try SystemControl.physicalInfo().freePages
+        let attacker = try Attacker(attack, extraPages: extraPages)
+        let id = attacker.id
+        try during(&t, id)
+        let end = Clock.now + (ends == nil ? second / 2 : seconds * second)
+        var slowest: UInt64 = 0
+        while Clock.now < end, try !DomainControl.info(id).has(DomainInfoFlag.shutdown) {
+            let asked = Clock.now
+            guard let answer = try peer.ask(.identify) else {
+                t.expect(false, "the peer does not answer during the attack")
+                break
+            }
+            t.expectEqual(answer, UInt64(peer.id.rawValue), "the peer's answer during the attack")
+            slowest = max(slowest, Clock.now - asked)
+            try Scheduler.sleep(until: Clock.now + 5_000_000)
+        }
+        t.expect(slowest < 2 * second, "the peer took \(slowest) ns to answer")
+        let info = try DomainControl.info(id)
+        if let ends {
+            t.expect(info.has(DomainInfoFlag.shutdown), "the attacker does not end; flags \(hex: info.flags)")
+            t.expectEqual(info.shutdownReason, ends, "the attacker's end")
+        } else {
+            t.expect(!info.has(DomainInfoFlag.shutdown), "the attacker ended by itself: \(hex: info.flags)")
+        }
+        try attacker.destroy()
+        t.expectEqual(try SystemControl.physicalInfo().freePages, before, "free pages afterwards")
+        t.expectEqual(try peer.ask(.identify) ?? 0, UInt64(peer.id.rawValue), "the peer's answer after")
+        try peer.destroy()
+    }
+
+    suite.test("start") { t throws(XenError) in
+        try Events.start()
+        try GrantTable.start()
+        // The first domain makes tables that stay.
+        let peer = try Peer()
+        try peer.destroy()
+    }
+
+    // MARK: Calls and their arguments
+
+    suite.test("arguments_rewritten_while_a_call_runs") { t throws(XenError) in
+        try attack(&t, .rewriteArguments, ends: ShutdownReason.powerOff, extraPages: 600)
+    }
+    suite.test("calls_that_do_not_exist_and_ring_3") { t throws(XenError) in
+        try attack(&t, .wildCalls, ends: ShutdownReason.powerOff)
+    }
+    suite.test("a_multicall_without_end_is_preempted") { t throws(XenError) in
+        try attack(&t, .multicallFlood, ends: nil, extraPages: 16)
+    }
+
+    // MARK: The virtual CPU
+
+    suite.test("registers_and_cpuid_leaves_of_every_number") { t throws(XenError) in
+        try attack(&t, .wildRegisters, ends: ShutdownReason.powerOff)
+    }
+    suite.test("every_io_port") { t throws(XenError) in
+        try attack(&t, .wildPorts, ends: ShutdownReason.powerOff)
+    }
+    suite.test("page_tables_that_loop_or_lead_nowhere") { t throws(XenError) in
+        try attack(&t, .loopingPageTables, ends: ShutdownReason.powerOff)
+    }
+    suite.test("a_page_table_root_in_a_hole_crashes_its_domain_only") { t throws(XenError) in
+        try attack(&t, .badPageTableRoot, ends: ShutdownReason.crash)
+    }
+    suite.test("interrupts_and_nmis_without_end") { t throws(XenError) in
+        try attack(&t, .interruptStorm, ends: ShutdownReason.powerOff)
+    }
+    suite.test("the_shortest_timers") { t throws(XenError) in try attack(&t, .timerStorm, ends: nil) }
+    suite.test("debug_exceptions_that_raise_each_other") { t throws(XenError) in
+        try attack(&t, .debugStorm, ends: nil)
+    }
+    suite.test("vcpus_that_never_yield") { t throws(XenError) in try attack(&t, .spin, ends: nil) }
+    suite.test("every_vcpu_halted_with_interrupts_off") { t throws(XenError) in
+        try attack(&t, .haltAll, ends: ShutdownReason.powerOff)
+    }
+
+    // MARK: Quotas
+
+    suite.test("memory_to_the_limit_and_back") { t throws(XenError) in
+        try attack(&t, .exhaustMemory, ends: ShutdownReason.powerOff, extraPages: 700)
+    }
+    suite.test("tables_of_the_map_to_the_limit") { t throws(XenError) in
+        let before = try SystemControl.physicalInfo().freePages
+        try attack(&t, .exhaustTables, ends: ShutdownReason.powerOff, extraPages: 64) {
+            (t: inout Test, id: DomainID) throws(XenError) in
+            // The paging pool of `ChildDomain` is 1 MiB.
+            let end = Clock.now + 20 * second
+            while Clock.now < end, try !DomainControl.info(id).has(DomainInfoFlag.shutdown) {
+                try Scheduler.sleep(until: Clock.now + 5_000_000)
+            }
+            let used = before - (try SystemControl.physicalInfo().freePages)
+            t.expect(
+                used < 2 * ChildDomain.ownImagePageCount + 64 + 256 + 128, "two domains have \(used) pages")
+        }
+    }
+    suite.test("ports_to_the_limit_and_back") { t throws(XenError) in
+        try attack(&t, .exhaustPorts, ends: ShutdownReason.powerOff)
+    }
+    suite.test("grants_to_the_limit_and_back") { t throws(XenError) in
+        try attack(&t, .exhaustGrants, ends: ShutdownReason.powerOff)
+    }
+
+    // MARK: Between domains
+
+    suite.test("ports_closed_while_they_are_sent_to") { t throws(XenError) in
+        try attack(&t, .churnPorts, ends: ShutdownReason.powerOff) {
+            (t: inout Test, id: DomainID) throws(XenError) in
+            // Domain 0 binds whatever the attacker has open for it at the moment, sends, and closes or is closed on.
+            var bound = 0
+            for round: UInt32 in 0..<600 {
+                let remote = EventPort(rawValue: 1 + round % 24)
+                if let port = try? EventChannel.bindInterdomain(id, remote) {
+                    bound += 1
+                    for _ in 0..<8 { try? EventChannel.send(port) }
+                    if round % 16 == 0 { try Scheduler.yield() }
+                    try? EventChannel.send(port)
+                    try EventChannel.close(port)
+                }
+                if round % 8 == 0 { try Scheduler.yield() }
+            }
+            t.expect(bound > 0, "no port of the attacker's could be bound")
+        }
+    }
+    suite.test("grants_changed_while_they_are_mapped") { t throws(XenError) in
+        try attack(&t, .churnGrants, ends: nil, extraPages: 64) {
+            (t: inout Test, id: DomainID) throws(XenError) in
+            guard let own = GuestPage(), let window = UnusedFrames.take() else { throw .noMemory }
+            let address = window.address.rawValue
+            var mapped = 0
+            var copied = 0
+            for round: UInt32 in 0..<4000 {
+                let reference = GrantReference(rawValue: 8 + round % 32)
+                do throws(GrantStatus) {
+                    let mapping = try GrantTable.map(reference, of: id, at: address)
+                    mapped += 1
+                    // Whatever the attacker does to entry and page now: what is mapped stays what it is.
+                    let page = MappedPage(unsafeAddress: address)
+                    page.store(UInt64(0xD0D0_0000) | UInt64(round), at: 4088)
+                    if round % 8 == 0 { try? Scheduler.yield() }
+                    t.expectEqual(
+                        page.load(at: 4088, as: UInt64.self), 0xD0D0_0000 | UInt64(round),
+                        "a word of a mapped page")
+                    try GrantTable.unmap(mapping.handle, at: address)
+                } catch {
+                    let known: [Int16] = [
+                        GrantStatusCode.generalError, GrantStatusCode.badPage, GrantStatusCode.badReference,
+                    ]
+                    t.expect(known.contains(error.rawValue), "mapping gave status \(error.rawValue)")
+                }
+                do throws(GrantStatus) {
+                    try GrantTable.copy(
+                        from: .reference(reference, of: id, offset: 0), to: .frame(own.frame, offset: 0),
+                        byteCount: 64)
+                    copied += 1
+                } catch {}
+                if round % 64 == 0 { try Scheduler.yield() }
+            }
+            t.expect(mapped > 50, "only \(mapped) of 4000 mappings")
+            t.expect(copied > 50, "only \(copied) of 4000 copies")
+        }
+    }
+    suite.test("destroyed_with_grants_mapped_and_ports_half_open") { t throws(XenError) in
+        let before = try SystemControl.physicalInfo().freePages
+        let peer = try Peer()
+        let attacker = try Attacker(.leaveEverything, extraPages: 64)
+        let id = attacker.id
+        // It grants us pages 8 to 23, maps what we grant it, opens ports for us and for nobody, and hangs.
+        let offered = try GrantedPage(to: id)
+        t.expect(offered.reference.rawValue < 64, "reference \(offered.reference.rawValue)")
+        var handles: [(GrantHandle, UInt64)] = []
+        let end = Clock.now + 20 * second
+        while handles.count < 16, Clock.now < end {
+            guard let window = UnusedFrames.take() else { throw .noMemory }
+            let address = window.address.rawValue
+            if let mapping = try? GrantTable.map(
+                GrantReference(rawValue: 8 + UInt32(handles.count)), of: id, at: address)
+            {
+                handles.append((mapping.handle, address))
+            } else {
+                try Scheduler.sleep(until: Clock.now + 5_000_000)
+            }
+        }
+        t.expectEqual(handles.count, 16, "mapped grants")
+        // Wait until our page is in use there.
+        while offered.flags & GrantEntryFlag.reading == 0, Clock.now < end {
+            try Scheduler.sleep(until: Clock.now + 5_000_000)
+        }
+        t.expect(offered.flags & GrantEntryFlag.reading != 0, "the attacker maps our page")
+        t.expect(!GrantTable.revoke(offered.reference), "revoking it while it is mapped")
+        let bound = try EventChannel.bindInterdomain(id, EventPort(rawValue: 1))
+        // Not `ChildDomain.destroy`: that waits for the number to go, and our mappings keep it.
+        try DomainControl.destroy(id)
+        let info = try DomainControl.info(id)
+        t.expect(info.domain == id && info.has(DomainInfoFlag.dying), "it stays, dying: \(hex: info.flags)")
+        t.expectError(.noSuchDomain, "pausing a dying domain") { () throws(XenError) in
+            try DomainControl.pause(id)
+        }
+        t.expectError(.noSuchDomain, "populating a dying domain") { () throws(XenError) in
+            try Memory.claim(pages: 1, for: id)
+        }
+        t.expectEqual(
+            try EventChannel.status(of: bound).state, EventChannelState.unbound, "our end of its port")
+        try EventChannel.close(bound)
+        t.expect(GrantTable.revoke(offered.reference), "our page is ours again")
+        t.expectEqual(
+            try peer.ask(.identify) ?? 0, UInt64(peer.id.rawValue), "the peer while a dead domain stays")
+        for (handle, address) in handles {
+            MappedPage(unsafeAddress: address).store(UInt64(1), at: 0)
+            do throws(GrantStatus) { try GrantTable.unmap(handle, at: address) } catch {
+                t.expect(false, "unmapping gave status \(error.rawValue)")
+            }
+        }
+        if let left = try? DomainControl.info(id) {
+            t.expect(left.domain != id, "the dead domain is still there")
+        }
+        _ = consume attacker
+        try peer.destroy()
+        t.expectEqual(try SystemControl.physicalInfo().freePages, before, "free pages afterwards")
+    }
+    suite.finish()
+}
