@@ -24,7 +24,8 @@ struct GuestLimitTests {
         let entry: UInt64 = 0x3000
         guest.writeList(
             [
-                UInt64(HypercallNumber.memory), 0x77, UInt64(MemoryOperation.populatePhysmap), guest.block, 0, 0,
+                UInt64(HypercallNumber.memory), 0x77, UInt64(MemoryOperation.populatePhysmap), guest.block, 0,
+                0,
                 0, 0,
                 UInt64(HypercallNumber.version), 0x77, 0, 0, 0, 0, 0, 0,
             ], at: entry)

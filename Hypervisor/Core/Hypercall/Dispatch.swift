@@ -122,8 +122,12 @@ extension Ref<VirtualCPU> {
     private func copyOut(_ rest: MulticallRest, to entry: UInt64) throws(XenError) {
         try copyOut(UInt64(rest.number), field: MulticallEntryLayout.operation, of: entry)
         try copyOut(rest.first, field: MulticallEntryLayout.argument(0), of: entry)
-        if let second = rest.second { try copyOut(second, field: MulticallEntryLayout.argument(1), of: entry) }
-        if let third = rest.third { try copyOut(third, field: MulticallEntryLayout.argument(2), of: entry) }
+        if let second = rest.second {
+            try copyOut(second, field: MulticallEntryLayout.argument(1), of: entry)
+        }
+        if let third = rest.third {
+            try copyOut(third, field: MulticallEntryLayout.argument(2), of: entry)
+        }
     }
 }
 
