@@ -110,6 +110,8 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
     /// - Throws: `disconnected` if the connection ended under way, `notConnected` if there will be none.
     public func call(_ request: Device.Request) throws(DriverError) -> Device.Response {
         var answer: Result<Device.Response, DriverError>?
+        // What happened since the last look may have ended the connection.
+        poll()
         while true {
             try connect()
             do throws(DriverError) {

@@ -39,10 +39,20 @@ extension Frontend where Device == Entropy {
     /// Waits for `count` random bytes, at most `Entropy.limit`.
     /// - Throws: `exhausted` if the backend has none, and what `call` throws.
     public func randomBytes(_ count: Int) throws(DriverError) -> [UInt8] {
-        let page = try share(isReadOnly: false)
-        let answer = try call(Entropy.Request(count: count, page: page.reference(0)))
-        // The backend is not believed: a count that was not asked for is no answer.
-        guard answer.count == count, count <= Entropy.limit else { throw .exhausted }
-        return page.bytes(0, count)
+        while true {
+            // A page of its own for each attempt: a backend that is gone may still write to the one before.
+            let page = try share(isReadOnly: false)
+            let answer: Entropy.Response
+            do throws(DriverError) {
+                answer = try call(Entropy.Request(count: count, page: page.reference(0)))
+            } catch {
+                // To ask once more does no harm here.
+                guard error == .disconnected else { throw error }
+                continue
+            }
+            // The backend is not believed: a count that was not asked for is no answer.
+            guard answer.count == count, count <= Entropy.limit else { throw .exhausted }
+            return page.bytes(0, count)
+        }
     }
 }

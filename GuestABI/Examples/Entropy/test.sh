@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A device of our own, its backend a program in Dom0: known bytes with a seed, others without, refusals, a backend that is
+# killed, one that ends and comes back, and nothing left behind.
+# Limit: 120
+. /usr/lib/swiftvisor/testing.sh
+there=/share/examples/Entropy
+config=$there/Entropy.cfg
+start_backend() {
+    "$there/entropy-backend" --log-level info >>"$WORK/backend.log" 2>&1 &
+    backend=$!
+}
+# no_trace DOMID: the store has nothing of the domain's device, and the backend process holds none of its pages.
+no_trace() {
+    nothing_left entropy "$1"
+    ! xenstore-exists "/local/domain/0/backend/entropy/$1" || fail "the store still has its entropy device"
+}
+
+expect_failure 2 "unknown argument" "$there/entropy-backend" --nonsense
+expect_failure 1 "nowhere" "$there/entropy-backend" --store /nowhere
+
+start_backend
+say "known bytes"
+expect "create" svctl create -p "$config" "device=[ 'type=entropy,seed=42' ]"
+id=$(domid entropy)
+expect "unpause" svctl unpause entropy
+wait_console entropy 10 "^random: 0x0 0x76 0x52 0xd2 "
+wait_console entropy 10 "^of 32768 bits 16[0-9][0-9][0-9] are set"
+no_trace "$id"
+
+say "real ones"
+expect "create" svctl create -p "$config"
+id=$(domid entropy)
+expect "unpause" svctl unpause entropy
+wait_console entropy 10 "^random: " 2
+wait_console entropy 10 "^of 32768 bits 1[67][0-9][0-9][0-9] are set" 2
+no_trace "$id"
+expect_equal "two runs that differ" 2 "$(grep '^random: ' "$(console_log entropy)" | sort -u | wc -l)"
+
+say "refusals"
+expect_failure 1 "'blue' is not a number" svctl create "$config" "device=[ 'type=entropy,seed=blue' ]"
+expect "create" svctl create "$config" "device=[ 'type=entropy,quota=7' ]"
+wait_console entropy 10 "^no entropy: the backend has none"
+until_true 10 "it leaves" is_gone entropy
+
+say "a backend that is killed, and one that is stopped, under a running guest"
+expect "create" svctl create -p "$config" cmdline=....
+id=$(domid entropy)
+expect "unpause" svctl unpause entropy
+wait_console entropy 10 "^random: " 3
+kill -9 "$backend"
+start_backend
+wait_console entropy 20 "^random: " 4
+kill "$backend"
+wait "$backend" || fail "the stopped backend ended with $?"
+start_backend
+wait_console entropy 30 "^random: " 7
+wait_console entropy 10 "^of 32768 bits" 3
+no_trace "$id"
+grep -q "taking over the rings" "$WORK/backend.log" || fail "no ring was taken over: $(cat "$WORK/backend.log")"
+kill "$backend"
+wait "$backend" || fail "the backend ended with $?"
