@@ -20,6 +20,9 @@ public enum Network {
         /// System time that the timer is set to.
         var deadline: UInt64 = 0
         var random: UInt64
+        /// Why the toolstack wants the domain to end, as a `ShutdownReason`.
+        var shutdownRequest: UInt32?
+        var shutdownWatch: XenStoreWatch?
 
         init(_ card: consuming NetFrontend, timer: consuming OwnedPort) {
             self.card = card
@@ -45,6 +48,15 @@ public enum Network {
             made = State(card, timer: try OwnedPort(virtualInterrupt: VirtualInterrupt.timer))
             try Events.handle(made.timer.port) { made.hasTimerFired = true }
         } catch { throw .hypervisor(error) }
+        do throws(XenStoreFailure) {
+            made.shutdownWatch = try store.watch("control/shutdown") { path in
+                guard let wish = try? store.readIfPresent(path), !wish.bytes.isEmpty else { return }
+                // Tells the toolstack that it was heard.
+                try? store.write(path, "")
+                made.shutdownRequest =
+                    wish.matches("reboot") ? ShutdownReason.reboot : ShutdownReason.powerOff
+            }
+        } catch { throw .store(error) }
         // SAFETY: see `state`.
         unsafe state = made
         var bytes = mac.bytes
@@ -77,7 +89,8 @@ public enum Network {
         )
     }
 
-    /// Serves all ports until `condition`, which is asked after each round of work, holds.
+    /// Serves all ports until `condition`, which is asked after each round of work and once a second, holds, or until the
+    /// toolstack wants the domain to end (`svctl shutdown`): does that.
     /// - Throws: what made the card unusable for good. A backend that goes and comes back is no reason.
     public static func run(until condition: () -> Bool = { false }) throws(FrontendFailure) {
         // SAFETY: see `state`.
@@ -94,7 +107,10 @@ public enum Network {
                 }
             }
             state.card.flush()
-            EventLoop.wait { state.card.hasWork || state.hasTimerFired }
+            if let reason = state.shutdownRequest { shutDown(reason) }
+            EventLoop.wait {
+                state.card.hasWork || state.hasTimerFired || state.shutdownRequest != nil
+            }
             if let failure = state.card.failure, failure == .protocolViolation { throw failure }
         }
     }

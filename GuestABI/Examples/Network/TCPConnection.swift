@@ -10,12 +10,13 @@ public struct TCPConnection: Equatable, BitwiseCopyable, Sendable {
 
     /// Calls `body` with the next bytes that came, piece by piece, until there are no more or it takes less than all of
     /// a piece. It answers how many it took.
-    public func read(_ body: (RawSpan) -> Int) {
+    public func read(_ body: (Span<UInt8>) -> Int) {
         while isOpen {
             var count = 0
             // SAFETY: the stack keeps the bytes until they are consumed, which `body` cannot do.
             guard let start = unsafe stack_readable(number, &count), count > 0 else { return }
-            let taken = body(unsafe RawSpan(_unsafeStart: start, byteCount: count))
+            let bytes = unsafe start.assumingMemoryBound(to: UInt8.self)
+            let taken = body(unsafe Span(_unsafeStart: bytes, count: count))
             precondition(taken >= 0 && taken <= count)
             guard isOpen else { return }
             if taken > 0 { stack_consume(number, taken) }
@@ -35,11 +36,11 @@ public struct TCPConnection: Equatable, BitwiseCopyable, Sendable {
     /// Bytes that may be written now; memory may still be short.
     public var writableByteCount: Int { isOpen ? stack_writable(number) : 0 }
     /// Writes as many of the bytes as there is room for, and says how many; they are on their way after `flush`.
-    public func write(_ bytes: RawSpan) -> Int {
+    public func write(_ bytes: Span<UInt8>) -> Int {
         var written = 0
         var step = 32768
-        while written < bytes.byteCount {
-            let count = min(bytes.byteCount - written, writableByteCount, step)
+        while written < bytes.count {
+            let count = min(bytes.count - written, writableByteCount, step)
             guard count > 0 else { break }
             // SAFETY: the stack copies the bytes during the call.
             let isTaken = unsafe bytes.extracting(written..<written + count).withUnsafeBytes {

@@ -6,6 +6,7 @@
 #include "lwip/netif.h"
 #include "lwip/prot/tcp.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/stats.h"
 #include "lwip/tcp.h"
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
@@ -22,6 +23,8 @@ struct connection {
     struct pbuf *unread[UNREAD];
     uint32_t first, count;
     uint16_t offset;
+    // Polls, one a second, since anything moved though something waits.
+    uint16_t stalled;
     bool is_finished;
 };
 static struct connection connections[STACK_CONNECTIONS];
@@ -32,7 +35,7 @@ u32_t sys_now(void) { return network_milliseconds(); }
 
 // MARK: Sending
 
-enum { ETHERNET = 14, TCP = 6, LARGEST_SEGMENT = 40 };
+enum { ETHERNET = 14, ICMP = 1, TCP = 6, LARGEST_SEGMENT = 40, MTU = TCP_MSS + 40 };
 
 // The frame as the card wants it: TCP's checksum field holds the sum of the pseudo-header, and a segment larger than the
 // peer takes is cut by the card.
@@ -68,10 +71,27 @@ void stack_transmit_again(void) {
     tcp_txnow();
 }
 
+// MARK: Memory
+//
+// What connections may hold is more than there is. The last of it is kept for acknowledgements, ends and new connections:
+// data is dropped, to come again, and writing waits. Who then holds memory for ten seconds without moving is reset.
+
+enum { SMALL = 128, STALLED = 10, BUFFERS_KEPT = 64, HEAP_KEPT = 512 * 1024 };
+
+static bool has_buffers(uint32_t count) {
+    return (uint32_t)lwip_stats.memp[MEMP_PBUF_POOL]->used + count <= PBUF_POOL_SIZE - BUFFERS_KEPT;
+}
+static bool has_heap(void) { return lwip_stats.mem.used < MEM_SIZE - HEAP_KEPT; }
+static bool is_short(void) {
+    return lwip_stats.memp[MEMP_PBUF_POOL]->used > PBUF_POOL_SIZE / 2 || lwip_stats.mem.used > MEM_SIZE / 2;
+}
+
 // MARK: Receiving
 
 bool stack_receive_begin(uint16_t count) {
     if (incoming != NULL) pbuf_free(incoming);
+    incoming = NULL;
+    if (count > SMALL && !has_buffers(((uint32_t)count + PBUF_POOL_BUFSIZE - 1) / PBUF_POOL_BUFSIZE)) return false;
     incoming = pbuf_alloc(PBUF_RAW, count, PBUF_POOL);
     incoming_count = 0;
     return incoming != NULL;
@@ -87,9 +107,14 @@ void stack_receive_end(bool is_checksum_good) {
     struct pbuf *frame = incoming;
     incoming = NULL;
     if (frame == NULL) return;
+    // Answers to large pings are cut into fragments here; TCP's segments must not be.
+    const uint8_t *bytes = frame->payload;
+    bool is_ping = frame->len > ETHERNET + 9 && bytes[ETHERNET + 9] == ICMP;
+    card.mtu = is_ping || !card_segments ? MTU : 0xffff;
     NETIF_SET_CHECKSUM_CTRL(&card, is_checksum_good ? NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_CHECK_TCP
                                                     : NETIF_CHECKSUM_ENABLE_ALL);
     if (card.input(frame, &card) != ERR_OK) pbuf_free(frame);
+    card.mtu = card_segments ? 0xffff : MTU;
 }
 
 // MARK: Connections
@@ -133,11 +158,20 @@ static err_t received(void *argument, struct tcp_pcb *pcb, struct pbuf *bytes, e
 }
 
 static err_t sent(void *argument, struct tcp_pcb *pcb, u16_t count) {
-    (void)count;
+    struct connection *one = argument;
+    if (count > 0) one->stalled = 0;
     return tell(argument, pcb);
 }
 
-static err_t polled(void *argument, struct tcp_pcb *pcb) { return sent(argument, pcb, 0); }
+static err_t polled(void *argument, struct tcp_pcb *pcb) {
+    struct connection *one = argument;
+    if (one->count == 0 && tcp_sndqueuelen(pcb) == 0) one->stalled = 0;
+    if (one->stalled++ < STALLED || !is_short()) return sent(argument, pcb, 0);
+    uint32_t number = number_of(argument);
+    stack_abort(number);
+    network_lost(number);
+    return ERR_ABRT;
+}
 
 static void lost(void *argument, err_t error) {
     uint32_t number = number_of(argument);
@@ -202,6 +236,7 @@ const void *stack_readable(uint32_t connection, size_t *count) {
 void stack_consume(uint32_t connection, size_t count) {
     struct connection *one = &connections[connection];
     size_t done = 0;
+    if (count > 0) one->stalled = 0;
     while (done < count && one->count > 0) {
         struct pbuf *next = one->unread[one->first];
         size_t here = (size_t)next->len - one->offset;
@@ -232,7 +267,7 @@ bool stack_is_finished(uint32_t connection) { return connections[connection].is_
 
 size_t stack_writable(uint32_t connection) {
     struct tcp_pcb *pcb = connections[connection].pcb;
-    return pcb == NULL || tcp_sndqueuelen(pcb) >= TCP_SND_QUEUELEN - 64 ? 0 : tcp_sndbuf(pcb);
+    return pcb == NULL || tcp_sndqueuelen(pcb) >= TCP_SND_QUEUELEN - 64 || !has_heap() ? 0 : tcp_sndbuf(pcb);
 }
 
 bool stack_write(uint32_t connection, const void *bytes, size_t count) {
@@ -269,7 +304,7 @@ void stack_abort(uint32_t connection) {
 static err_t set_up(struct netif *netif) {
     netif->name[0] = 'e';
     netif->name[1] = 'n';
-    netif->mtu = TCP_MSS + 40;
+    netif->mtu = card_segments ? 0xffff : MTU;
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
     netif->hwaddr_len = 6;
     netif->output = etharp_output;

@@ -9,7 +9,17 @@
 #define LWIP_SOCKET 0
 #define LWIP_NETCONN 0
 #define LWIP_NETIF_API 0
-#define LWIP_STATS 0
+// Only the use of memory is counted.
+#define LWIP_STATS 1
+#define MEM_STATS 1
+#define MEMP_STATS 1
+#define LINK_STATS 0
+#define ETHARP_STATS 0
+#define IP_STATS 0
+#define IPFRAG_STATS 0
+#define ICMP_STATS 0
+#define TCP_STATS 0
+#define SYS_STATS 0
 #define LWIP_IPV6 0
 #define LWIP_UDP 0
 #define LWIP_RAW 0
@@ -25,10 +35,10 @@
 #define LWIP_NETIF_TX_SINGLE_PBUF 0
 #define LWIP_SINGLE_NETIF 1
 
-// Memory: 2 MiB of packet buffers in, 4 MiB for what is to be sent.
+// Memory: 4 MiB of packet buffers in, 4 MiB for what is to be sent.
 #define MEM_ALIGNMENT 16
 #define MEM_SIZE (4 * 1024 * 1024)
-#define PBUF_POOL_SIZE 512
+#define PBUF_POOL_SIZE 1024
 #define PBUF_POOL_BUFSIZE 4096
 #define MEMP_NUM_PBUF 256
 #define MEMP_NUM_ARP_QUEUE 64
