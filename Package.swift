@@ -134,7 +134,7 @@ if Context.environment["LWIP"] != nil {
         .target(
             name: "CLwIP", path: "build/lwip/src",
             sources: [
-                "def", "inet_chksum", "init", "ip", "mem", "memp", "netif", "pbuf", "tcp", "tcp_in",
+                "def", "inet_chksum", "init", "ip", "mem", "memp", "netif", "pbuf", "stats", "tcp", "tcp_in",
                 "tcp_out",
                 "timeouts", "ipv4/etharp", "ipv4/icmp", "ipv4/ip4", "ipv4/ip4_addr", "ipv4/ip4_frag",
             ].map { "core/\($0).c" } + ["netif/ethernet.c"],
