@@ -97,7 +97,8 @@ func example(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: 
 }
 targets.append(module("KeyValue", "GuestABI/Examples/KV/KeyValue"))
 targets += [
-    example("Hello")
+    example("Hello"),
+    example("BlockCat", ["DeviceProtocols", "XenABI", "XenBus"]),
 ]
 
 /// Split devices of our own, each in `GuestABI/Examples/<Name>`: what both halves share, the backend program for Dom0, a
