@@ -39,6 +39,8 @@ sv_entry32:                         /* EAX: magic, EBX: boot information */
     cli
     cld
     movl %eax, %ebp
+    rdtsc                           /* when all began: ESI and EDX hold it over the clearing */
+    movl %eax, %esi
     movl $PHYSICAL(sv_bss_start), %edi
     movl $PHYSICAL(sv_bss_end), %ecx
     subl %edi, %ecx
@@ -47,6 +49,8 @@ sv_entry32:                         /* EAX: magic, EBX: boot information */
     rep stosl
     movl %ebp, PHYSICAL(sv_boot_magic)
     movl %ebx, PHYSICAL(sv_boot_info)
+    movl %esi, PHYSICAL(sv_boot_tsc)
+    movl %edx, PHYSICAL(sv_boot_tsc) + 4
     movl $PHYSICAL(sv_boot_stack_top), %esp
 
     /* Is there a long mode? */
@@ -281,7 +285,8 @@ boot_pd: .skip 4 * 4096
     .balign 16
     .globl sv_boot_tss
 sv_boot_tss: .skip 128
-    .globl sv_boot_magic, sv_boot_info
+    .globl sv_boot_magic, sv_boot_info, sv_boot_tsc
+sv_boot_tsc: .skip 8
 sv_boot_magic: .skip 8
 sv_boot_info: .skip 8
 

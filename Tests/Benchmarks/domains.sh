@@ -7,6 +7,10 @@ config=$(make_config bench)
 warm_up() { svctl create -q --no-wait "$config" >/dev/null && svctl destroy bench; }
 warm_up || fail "a domain cannot be created and destroyed"
 
+# boot.dom0_entry: from the first instruction of the image to the first of Dom0's kernel, as the hypervisor's log has it.
+entry=$(svctl dmesg | sed -n 's/.*Dom0 starts \([0-9]*\) us after.*/\1/p' | tail -n 1)
+[ -z "$entry" ] || sample boot.dom0_entry "$entry" 1000 ms && report boot.dom0_entry
+
 # domain.create: from the start of `svctl create` to its end, when the domain has just been unpaused.
 # domain.boot: from there to the first line of init on its console. domain.destroy: `svctl destroy`.
 for round in 1 2 3; do

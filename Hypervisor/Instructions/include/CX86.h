@@ -87,6 +87,7 @@ SV_BOOT extern char sv_image_start[], sv_text_end[], sv_rodata_end[], sv_image_e
 SV_BOOT extern char sv_boot_stack_guard[], sv_boot_stack_top[], sv_fault_stack_guard[], sv_fault_stack_top[];
 SV_BOOT extern char sv_boot_gdt[], sv_boot_tss[];
 SV_BOOT extern uint32_t sv_boot_magic;
+SV_BOOT extern uint64_t sv_boot_tsc;
 SV_BOOT extern uint64_t sv_boot_info;
 extern char sv_symbols[] __attribute__((weak));
 static inline uint64_t cx86_symbols(void) { return (uint64_t)sv_symbols; }
@@ -101,6 +102,8 @@ static inline uint64_t cx86_fault_stack_guard(void) { return (uint64_t)sv_fault_
 static inline uint64_t cx86_fault_stack_top(void) { return (uint64_t)sv_fault_stack_top; }
 static inline uint64_t cx86_boot_gdt(void) { return (uint64_t)sv_boot_gdt; }
 static inline uint64_t cx86_boot_tss(void) { return (uint64_t)sv_boot_tss; }
+// The TSC at the image's first instruction.
+static inline uint64_t cx86_boot_tsc(void) { return sv_boot_tsc; }
 static inline uint32_t cx86_boot_magic(void) { return sv_boot_magic; }
 static inline uint64_t cx86_boot_info(void) { return sv_boot_info; }
 #endif

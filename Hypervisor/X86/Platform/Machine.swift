@@ -38,6 +38,8 @@ enum Machine {
     static var hasNextRIP: Bool { unsafe machineState.features.hasNextRIP }
     static var hasXSAVE: Bool { unsafe machineState.features.hasXSAVE }
     static var xcr0Mask: UInt64 { unsafe machineState.features.xcr0Mask }
+    /// True under QEMU's TCG, whose costs differ from a processor's.
+    static var isEmulator: Bool { unsafe machineState.features.isEmulator }
     static var hasTSCAux: Bool { unsafe machineState.hasTSCAux }
 
     // MARK: Vector state

@@ -175,6 +175,9 @@ public enum StartUp {
         // The modules' memory beyond Dom0's is free now.
         if busyEnd > lowEnd { addPool(hypervisor, boots, from: lowEnd, to: busyEnd) }
         enableSerialInput(hypervisor)
+        hypervisor.print("(sv) Dom0 starts ")
+        hypervisor.print(decimal: (cx86_rdtsc() &- cx86_boot_tsc()) / max(hertz / 1_000_000, 1))
+        hypervisor.print(" us after the hypervisor's first instruction\n")
         ProcessorLoop(hypervisor: hypervisor, processor: processor).run()
     }
 
