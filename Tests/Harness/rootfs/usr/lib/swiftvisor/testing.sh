@@ -84,11 +84,15 @@ wait_console() {
     done
 }
 
-# attach NAME: keeps `svctl console` attached, with a pipe as its input. Domains one at a time.
+# attach NAME: keeps `svctl console` attached, with a pipe as its input. Domains one at a time. What the console says goes
+# to a file; the lines by which commands end come out of descriptor 8, so that nobody has to look at the file over and over.
 attach() {
-    mkfifo "$WORK/console-$1"
-    exec 9<>"$WORK/console-$1"
-    svctl console "$1" <"$WORK/console-$1" >"$WORK/console-$1.out" 2>&1 &
+    mkfifo "$WORK/console-$1" "$WORK/console-$1.raw" "$WORK/console-$1.copy" "$WORK/console-$1.ends"
+    exec 9<>"$WORK/console-$1" 8<>"$WORK/console-$1.ends"
+    # The file comes first: when an end is told of, all before it can be read there.
+    tee "$WORK/console-$1.copy" <"$WORK/console-$1.raw" >"$WORK/console-$1.out" &
+    awk '/^SV-DONE-[0-9]+-/ { gsub(/\r/, ""); print; fflush() }' <"$WORK/console-$1.copy" >&8 &
+    svctl console "$1" <"$WORK/console-$1" >"$WORK/console-$1.raw" 2>&1 &
     attached=$!
     # What is typed before the shell reads is lost: its prompt must stand at the end.
     at_prompt() { tail -c 30 "$WORK/console-$1.out" | grep -q 'domu:.*#'; }
@@ -98,7 +102,7 @@ attach() {
 detach() {
     kill "$attached" 2>/dev/null
     wait "$attached" 2>/dev/null
-    exec 9>&-
+    exec 9>&- 8>&-
     rm -f "$WORK"/console-*
 }
 
@@ -110,16 +114,15 @@ in_domu() {
     echo "$typed" >"$WORK/typed"
     out="$WORK/console-$1.out"
     printf "echo SV-START''-%d; %s; echo SV-DONE''-%d-\$?\n" "$typed" "$3" "$typed" >&9
-    read -r now _ </proc/uptime
-    deadline=$((${now%.*} + $2))
-    until grep -q "^SV-DONE-$typed-" "$out" 2>/dev/null; do
-        read -r now _ </proc/uptime
-        [ "${now%.*}" -lt "$deadline" ] || fail "no end of \"$3\" in $1 after $2 s; its console:
+    ended=""
+    until [ "$ended" = "SV-DONE-$typed" ]; do
+        # An end of an earlier command that took longer than its limit is passed over.
+        answer=$(timeout "$2" head -n 1 <&8) || fail "no end of \"$3\" in $1 after $2 s; its console:
 $(tail -n 20 "$out")"
-        usleep 50000
+        ended=${answer%-*}
     done
     tr -d '\r' <"$out" | sed -n "/^SV-START-$typed\$/,/^SV-DONE-$typed-/p" | sed '1d;$d'
-    return "$(tr -d '\r' <"$out" | sed -n "s/^SV-DONE-$typed-//p" | tail -n 1)"
+    return "${answer##*-}"
 }
 
 # domid NAME: the domain's number, or nothing.
