@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The package in Tests/OutOfTree, with the commands of its README; what link-guest and boot-guest refuse.
+# Runs: host
+# Limit: 400
+set -u
+cd "$(dirname "$0")/../OutOfTree" || exit 1
+refused() {
+    status=$1 pattern=$2
+    shift 2
+    output=$("$@" 2>&1 </dev/null)
+    got=$?
+    [ "$got" = "$status" ] || { echo "wanted status $status, got $got, of: $*: $output"; exit 1; }
+    echo "$output" | grep -q -- "$pattern" || { echo "$*: \"$pattern\" is not in: $output"; exit 1; }
+}
+guest=../../GuestABI
+refused 2 usage "$guest/link-guest"
+refused 2 usage "$guest/link-guest" -x
+refused 2 usage "$guest/link-guest" a.a -o
+refused 1 "nothing.a does not exist; swift build" "$guest/link-guest" nothing.a
+refused 2 usage "$guest/boot-guest"
+refused 1 "nothing.elf does not exist" "$guest/boot-guest" nothing.elf
+refused 1 "none does not exist; run make image" env IMAGE=none "$guest/boot-guest" README.md
+
+output=$(../Harness/run-document README.md . 2>&1 </dev/null) || { echo "$output"; exit 1; }
+echo "$output" | tr -d '\r' | grep -q "^A guest from another package: .* told \"hello from outside\"" ||
+    { echo "the guest's line is missing: $output"; exit 1; }
