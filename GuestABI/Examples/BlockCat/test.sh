@@ -65,6 +65,15 @@ holds_the_pattern() {
     expect_equal "last bytes of the image after $1" f6cb56ca8ed1770b "$(bytes_at 2097151)"
 }
 
+# svback_of DOMID: the number of the backend process.
+svback_of() {
+    for process in /proc/[0-9]*; do
+        case $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) in
+            */svback\ *" $1 ") echo "${process#/proc/}" ;;
+        esac
+    done
+}
+
 say "behind svback"
 behind_svback "info check write verify seed=7 chunk=256" rw
 finish "32768 sectors of 512" "read-only false, flush true" "discard true, persistent false" \
@@ -82,7 +91,7 @@ expect_equal "the image after a read-only guest" "$sum" "$(sha256sum <"$image")"
 say "svback killed while it works"
 behind_svback "write verify seed=7 chunk=16" rw
 wait_console "$name" 60 "^blockcat: write 4096 of"
-pkill -9 -f "svback $id" || fail "there is no svback $id"
+kill -9 "$(svback_of "$id")" || fail "there is no svback $id"
 finish "^blockcat: verified"
 holds_the_pattern "svback was killed"
 
