@@ -106,6 +106,10 @@ image: ## Build the hypervisor image, build/swiftvisor
 examples: ## Build the guests of GuestABI/Examples into build/examples/NAME.elf
 	@$(HARNESS)/make-examples
 
+.PHONY: new-driver
+new-driver: ## Make the skeleton of a split device NAME=foo: frontend, backend, host test, guest (Docs/WritingADriver.md)
+	@$(HARNESS)/new-driver "$(NAME)"
+
 TOOLS := svd svback svctl
 .PHONY: tools
 tools: ## Build the Dom0 tools (svd, svback, svctl) into build/tools
