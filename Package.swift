@@ -62,7 +62,8 @@ targets += [
     .target(
         name: "GuestABI",
         dependencies: [
-            "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire", "DriverKit",
+            "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire",
+            "DriverKit",
             "CGuest",
         ],
         path: "GuestABI", exclude: ["CGuest", "Examples", "DriverKit", "link-guest", "boot-guest"],
@@ -206,9 +207,21 @@ targets += [
 targets += [
     module("TestSupport", "Tests/Support", ["HypervisorCore", "SharedMemory", "XenABI", "RingProtocol"]),
     module(
-        "FuzzHypercalls", "Tests/Fuzz/Hypercalls", ["HypervisorCore", "TestSupport", "XenABI", "SharedMemory"]),
+        "FuzzHypercalls", "Tests/Fuzz/Hypercalls",
+        ["HypervisorCore", "TestSupport", "XenABI", "SharedMemory"]),
     tool("fuzz-hypercalls", "Tests/Fuzz/Driver", ["FuzzHypercalls"]),
     tests("FuzzHypercalls"),
+    module(
+        "FuzzTargets", "Tests/Fuzz/Targets",
+        [
+            "FuzzHypercalls", "RingProtocol", "DeviceProtocols", "SharedMemory", "TestSupport", "XenABI",
+            "Backends",
+            "DriverKitTesting", "Configuration", "ControlAPI", "DomainBuilder", "HypervisorX86",
+            "XenStoreServer",
+            "XenStoreWire",
+        ]),
+    module("FuzzEntry", "Tests/Fuzz/Entry", ["FuzzTargets"]),
+    tests("FuzzTargets"),
     tests("XenABI", ["SharedMemory"]),
     tests("SharedMemory"),
     tests("RingProtocol", ["SharedMemory", "TestSupport"]),
@@ -268,6 +281,7 @@ let products: [Product] =
     [
         ("Hypervisor", ["HypervisorImage"]),
         ("GuestABI", ["GuestABI"]),
+        ("FuzzEntry", ["FuzzEntry"]),
         ("DriverKit", ["DriverKit"]),
         ("DriverKitBackend", ["DriverKitBackend", "Backends"]),
         ("DriverKitTesting", ["DriverKitTesting"]),

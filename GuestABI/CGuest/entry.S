@@ -15,6 +15,9 @@
     .globl guest_entry
     .type guest_entry, @function
 guest_entry:
+    rdtsc                           // when it began: kept in EBP and ESP until there is memory for it
+    movl %eax, %ebp
+    movl %edx, %esp
     cli
     cld
     movl $guest_bss_start, %edi
@@ -23,6 +26,8 @@ guest_entry:
     shrl $2, %ecx
     xorl %eax, %eax
     rep stosl
+    movl %ebp, guest_entry_time
+    movl %esp, guest_entry_time + 4
 
     // Keep the initial data as it is in the file, so that this guest can start another domain from itself.
     movl $guest_data_start, %esi
@@ -356,6 +361,8 @@ guest_pdpt:             .skip 4096
 guest_page_directories: .skip 4 * 4096
 guest_idt:              .skip 4096
 guest_tss:              .skip 8 * 128
+    .globl guest_entry_time
+guest_entry_time:       .skip 8
     .balign 4096
                         .skip 16 * 4096
 guest_boot_stack_top:

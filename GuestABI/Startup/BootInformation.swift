@@ -16,6 +16,9 @@ public struct BootInformation {
 
     /// Region `index` of the memory map, below `regionCount`.
     public func region(_ index: Int) -> MemoryRegion { regions[index] }
+    /// The time stamp counter at the guest's first instruction, in ticks. What start-up took is
+    /// `Processor.timestamp - entryTimestamp` at the start of the guest's main function.
+    public static var entryTimestamp: UInt64 { guest_get_entry_time() }
     /// Whether this is the control domain.
     public var isInitialDomain: Bool { flags & StartInfoFlag.initialDomain != 0 }
 

@@ -36,6 +36,8 @@ GUEST_INLINE uint64_t guest_address_data_start(void) { return (uint64_t)guest_da
 GUEST_INLINE uint64_t guest_address_data_end(void) { return (uint64_t)guest_data_end; }
 GUEST_INLINE uint64_t guest_address_data_copy(void) { return (uint64_t)guest_data_copy; }
 GUEST_INLINE uint64_t guest_address_bss_start(void) { return (uint64_t)guest_bss_start; }
+extern uint64_t guest_entry_time;
+GUEST_INLINE uint64_t guest_get_entry_time(void) { return guest_entry_time; }
 GUEST_INLINE uint64_t guest_address_pml4(void) { return (uint64_t)guest_pml4; }
 GUEST_INLINE uint64_t guest_address_idt(void) { return (uint64_t)guest_idt; }
 GUEST_INLINE uint64_t guest_address_gdt(void) { return (uint64_t)guest_gdt; }

@@ -22,7 +22,9 @@ func report(_ name: StaticString, _ value: UInt64) { Console.print("BENCH \(name
 /// What hypercalls and exits cost. The figures mean instructions only under `-icount shift=0`.
 @c(guest_main)
 public func guestMain() {
+    let started = Processor.timestamp
     Peer.runIfPeer()
+    report("guest.start_instructions", started - BootInformation.entryTimestamp)
     do throws(XenError) {
         try measure()
     } catch {
