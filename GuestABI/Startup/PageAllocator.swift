@@ -28,6 +28,11 @@ enum PageAllocator {
         unsafe next += count &<< 12
         return GuestPhysical(rawValue: page).frame
     }
+    /// Bytes that were never taken.
+    static var untouchedByteCount: UInt64 {
+        // SAFETY: the lock is held.
+        HeapLock.withLock { unsafe end &- next }
+    }
     static func take(count: UInt64) -> GuestFrame? { HeapLock.withLock { takeUnlocked(count: count) } }
 
     static func give(_ frame: GuestFrame) {
@@ -37,6 +42,12 @@ enum PageAllocator {
             unsafe freeHead = frame.address.rawValue
         }
     }
+}
+
+/// What is left of this guest's memory.
+public enum FreeMemory {
+    /// Bytes of RAM that neither pages nor the heap have used yet; what they give back they use again themselves.
+    public static var byteCount: Int { Int(PageAllocator.untouchedByteCount) }
 }
 
 /// Guest-physical page numbers with no memory behind them, for shared info, grants and foreign pages.

@@ -6,6 +6,7 @@ import Network
 /// A client's connection: moves bytes between it and its `Session`.
 final class Client: TCPSession {
     private let session: Session
+    private var hasFinished = false
     init(_ connection: TCPConnection, _ server: Server) {
         session = Session(server)
         super.init(connection)
@@ -15,7 +16,7 @@ final class Client: TCPSession {
             connection.read { session.receive($0, now: milliseconds()) }
             session.reply.drain { connection.write($0) }
             // A client that does not read its replies is not read either.
-            guard connection.hasBytes, session.reply.byteCount < Session.replyMark, !session.isClosing else {
+            guard connection.hasBytes, session.reply.byteCount < Session.replyMark else {
                 break
             }
         }
@@ -24,10 +25,11 @@ final class Client: TCPSession {
             return
         }
         connection.flush()
-        if session.isClosing || connection.hasPeerFinished && !connection.hasBytes,
-            session.reply.byteCount == 0
-        {
+        if connection.hasPeerFinished && !connection.hasBytes && session.reply.byteCount == 0 {
             connection.close()
+        } else if session.isClosing && session.reply.byteCount == 0 && !hasFinished {
+            // The client reads its last reply, and closes; what it sends until then is thrown away.
+            hasFinished = connection.finish()
         }
     }
 }
@@ -35,14 +37,10 @@ final class Client: TCPSession {
 /// Milliseconds since the hypervisor started.
 func milliseconds() -> UInt64 { Clock.now / 1_000_000 + 1 }
 
-/// Bytes for keys, values, requests and replies: what `maxmemory=MIB` says, or all but 24 MiB.
+/// Bytes for keys, values, requests and replies: what `maxmemory=MIB` says, or all that is free but 6 MiB.
 func memoryLimit() -> Int {
     let boot = BootInformation.current
-    var byteCount: UInt64 = 0
-    for index in 0..<boot.regionCount where boot.region(index).type == 1 {
-        byteCount += boot.region(index).byteCount
-    }
-    let most = max(Int(byteCount) - 24 << 20, 1 << 20)
+    let most = max(FreeMemory.byteCount - 6 << 20, 1 << 20)
     let key: Text = "maxmemory="
     for start in 0..<boot.commandLine.count {
         var index = 0
@@ -67,6 +65,7 @@ public func guestMain() {
     }
     do {
         try Network.start(settings)
+        // What the server needs itself is taken before the rest is counted.
         let limit = memoryLimit()
         let server = Server(
             memoryLimit: limit, seed: Clock.now &* 0x9E37_79B9_7F4A_7C15, now: milliseconds())

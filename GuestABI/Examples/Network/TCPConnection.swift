@@ -61,7 +61,11 @@ public struct TCPConnection: Equatable, BitwiseCopyable, Sendable {
         if isOpen { stack_flush(number) }
     }
 
-    /// Sends what was written, then the end; the session hears nothing more.
+    /// Sends what was written, then the end; what the client sends still comes. False: memory is short, ask again when
+    /// the session is ready.
+    public func finish() -> Bool { !isOpen || stack_finish(number) }
+    /// Sends what was written, then the end; the session hears nothing more. A client that still sends is reset, and may
+    /// then not read what it was sent: see `finish`.
     public func close() {
         guard isOpen else { return }
         Network.forget(self)

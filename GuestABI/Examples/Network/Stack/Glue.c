@@ -279,6 +279,10 @@ void stack_flush(uint32_t connection) {
     if (connections[connection].pcb != NULL) tcp_output(connections[connection].pcb);
 }
 
+bool stack_finish(uint32_t connection) {
+    return connections[connection].pcb == NULL || tcp_shutdown(connections[connection].pcb, 0, 1) == ERR_OK;
+}
+
 void stack_close(uint32_t connection) {
     struct tcp_pcb *pcb = connections[connection].pcb;
     if (pcb == NULL) return;

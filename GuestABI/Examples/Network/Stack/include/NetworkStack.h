@@ -36,6 +36,8 @@ size_t stack_writable(uint32_t connection);
 bool stack_write(uint32_t connection, const void *bytes, size_t count);
 // Sends what was written.
 void stack_flush(uint32_t connection);
+// Sends what was written, then the end; bytes still come. False: memory is short, ask again.
+bool stack_finish(uint32_t connection);
 // The number is free after either; what was written is still sent after the first.
 void stack_close(uint32_t connection);
 void stack_abort(uint32_t connection);
