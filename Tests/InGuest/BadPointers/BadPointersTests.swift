@@ -9,13 +9,54 @@ import XenABI
 public func guestMain() {
     var suite = TestSuite("pointers")
 
-    /// Every call that takes a block, as {number, operation, bytes of the block}; the block is the second argument.
+    let isInitialDomain = BootInformation.current.isInitialDomain
+    /// Every operation whose block is the second argument: {call, operation}.
     func forEachCall(_ body: (UInt32, UInt64) -> Void) {
-        for operation: UInt64 in [3, 4, 5, 6, 7, 8, 9] { body(HypercallNumber.eventChannel, operation) }
-        for operation: UInt64 in [3, 4, 7, 9, 15, 23] { body(HypercallNumber.memory, operation) }
-        for operation: UInt64 in [2, 3, 4, 5] { body(HypercallNumber.scheduler, operation) }
-        for operation: UInt64 in [0, 1] { body(HypercallNumber.hvm, operation) }
-        for operation: UInt64 in [1, 6] { body(HypercallNumber.version, operation) }
+        for operation in [
+            EventChannelOperation.bindInterdomain, EventChannelOperation.bindVirtualInterrupt,
+            EventChannelOperation.bindPhysicalInterrupt, EventChannelOperation.close,
+            EventChannelOperation.send, EventChannelOperation.status, EventChannelOperation.allocateUnbound,
+            EventChannelOperation.bindIPI, EventChannelOperation.bindVCPU, EventChannelOperation.unmask,
+            EventChannelOperation.reset,
+        ] { body(HypercallNumber.eventChannel, UInt64(operation)) }
+        for operation in [
+            MemoryOperation.currentReservation, MemoryOperation.maximumReservation,
+            MemoryOperation.addToPhysmap, MemoryOperation.memoryMap, MemoryOperation.setMemoryMap,
+            MemoryOperation.maximumGuestFrame, MemoryOperation.removeFromPhysmap,
+            MemoryOperation.setPoDTarget, MemoryOperation.getPoDTarget, MemoryOperation.addToPhysmapBatch,
+            MemoryOperation.claimPages,
+        ] { body(HypercallNumber.memory, UInt64(operation)) }
+        if isInitialDomain { body(HypercallNumber.memory, UInt64(MemoryOperation.acquireResource)) }
+        for operation in [
+            SchedulerOperation.shutdown, SchedulerOperation.poll, SchedulerOperation.remoteShutdown,
+            SchedulerOperation.shutdownCode,
+        ] { body(HypercallNumber.scheduler, UInt64(operation)) }
+        for operation in [
+            HVMOperation.setParameter, HVMOperation.getParameter, HVMOperation.pageTableDying,
+            HVMOperation.getTime, HVMOperation.getMemoryType, HVMOperation.setEventUpcallVector,
+        ] { body(HypercallNumber.hvm, UInt64(operation)) }
+        for operation in [
+            VersionOperation.extraVersion, VersionOperation.compileInfo, VersionOperation.capabilities,
+            VersionOperation.changeset, VersionOperation.platformParameters, VersionOperation.getFeatures,
+            VersionOperation.guestHandle, VersionOperation.commandLine,
+        ] { body(HypercallNumber.version, UInt64(operation)) }
+    }
+    /// Every operation whose block is the third argument, of vCPU 0.
+    func forEachVCPUCall(_ body: (UInt64) -> Void) {
+        for operation in [
+            VCPUOperation.getRunstateInfo, VCPUOperation.registerRunstateMemoryArea,
+            VCPUOperation.setSingleshotTimer, VCPUOperation.registerVCPUInfo,
+            VCPUOperation.registerTimeMemoryArea, VCPUOperation.initialise,
+        ] { body(UInt64(operation)) }
+    }
+    /// Every operation on a list of blocks.
+    func forEachGrantCall(_ body: (UInt64) -> Void) {
+        for operation in [
+            GrantTableOperation.mapGrantReference, GrantTableOperation.unmapGrantReference,
+            GrantTableOperation.setupTable, GrantTableOperation.copy, GrantTableOperation.querySize,
+            GrantTableOperation.setVersion, GrantTableOperation.getVersion,
+            GrantTableOperation.swapGrantReference,
+        ] { body(UInt64(operation)) }
     }
     let bad: InlineArray<6, UInt64> = [
         AddressSpace.testArea + 0x40_0000,  // not mapped
@@ -34,12 +75,35 @@ public func guestMain() {
                     "\(HypercallNumber.name(number)) \(operation) at \(hex: bad[index])")
             }
         }
+        for index in 0..<6 {
+            forEachVCPUCall { operation in
+                t.expectReturn(
+                    Hypercall.invoke(HypercallNumber.vcpu, operation, 0, bad[index]), .badAddress,
+                    "vcpu_op \(operation) at \(hex: bad[index])")
+            }
+            forEachGrantCall { operation in
+                t.expectReturn(
+                    Hypercall.invoke(HypercallNumber.grantTable, operation, bad[index], 1), .badAddress,
+                    "grant_table_op \(operation) at \(hex: bad[index])")
+            }
+            t.expectReturn(
+                Hypercall.invoke(HypercallNumber.multicall, bad[index], 1), .badAddress,
+                "a batch at \(hex: bad[index])")
+            for number in [HypercallNumber.domctl, HypercallNumber.sysctl, HypercallNumber.platform] {
+                t.expectReturn(
+                    Hypercall.invoke(number, bad[index]), .badAddress,
+                    "\(HypercallNumber.name(number)) at \(hex: bad[index])")
+            }
+        }
     }
     suite.test("reservations_answer_with_a_count") { t throws(XenError) in
-        for operation: UInt64 in [0, 1, 6] {
+        for operation in [
+            MemoryOperation.increaseReservation, MemoryOperation.decreaseReservation,
+            MemoryOperation.populatePhysmap,
+        ] {
             for index in 0..<6 {
                 t.expectReturn(
-                    Hypercall.invoke(HypercallNumber.memory, operation, bad[index]), 0,
+                    Hypercall.invoke(HypercallNumber.memory, UInt64(operation), bad[index]), 0,
                     "memory_op \(operation) at \(hex: bad[index])")
             }
         }
@@ -84,6 +148,7 @@ public func guestMain() {
         guard AddressSpace.map(page.frame, at: address, .writable) else { throw .noMemory }
         AddressSpace.unmap(at: address + 4096)
         forEachCall { number, operation in
+            // Texts are written byte by byte, as far as they go; a time that is 8 bytes may end with the page.
             if number == HypercallNumber.version { return }
             t.expectReturn(
                 Hypercall.invoke(number, operation, address + 4096 - 1), .badAddress,

@@ -376,18 +376,25 @@ public func guestMain() {
                 Hypercall.invoke(HypercallNumber.grantTable, operation, 0, 0), .notImplemented,
                 "grant_table_op \(operation)")
         }
-        for operation: UInt64 in [0, 1, 5, 6, 8, 10] {
+        func call(_ operation: UInt32, _ count: UInt64) -> Int64 {
+            Hypercall.invoke(HypercallNumber.grantTable, UInt64(operation), AddressSpace.testArea, count)
+        }
+        for operation in [
+            GrantTableOperation.mapGrantReference, GrantTableOperation.unmapGrantReference,
+            GrantTableOperation.copy, GrantTableOperation.swapGrantReference,
+            GrantTableOperation.setVersion, GrantTableOperation.getVersion,
+        ] {
             t.expectReturn(
-                Hypercall.invoke(HypercallNumber.grantTable, operation, AddressSpace.testArea, 1),
-                .badAddress,
-                "grant_table_op \(operation) on unmapped memory")
+                call(operation, 0x8000_0000), .invalidArgument, "grant_table_op \(operation), negative count")
+        }
+        for operation in [GrantTableOperation.setupTable, GrantTableOperation.querySize] {
+            for count: UInt64 in [0, 2, 0xFFFF_FFFF] {
+                t.expectReturn(
+                    call(operation, count), .invalidArgument, "grant_table_op \(operation) of \(count)")
+            }
         }
         t.expectReturn(
             Hypercall.invoke(HypercallNumber.grantTable, 5, AddressSpace.testArea, 0), 0, "no copies at all")
-        t.expectReturn(
-            Hypercall.invoke(HypercallNumber.grantTable, 5, AddressSpace.testArea, 0x8000_0000),
-            .invalidArgument,
-            "a negative count")
     }
     suite.test("many_mappings") { t throws(XenError) in
         guard mapsItself else { return t.skip("needs a second domain") }

@@ -20,20 +20,19 @@ extension Attack {
         let calls = batch.memory
         try signal.repeatOnSecondVCPU { round in
             var numbers = Sequence64(seed: round)
-            for index in 0..<64 {
+            for _ in 0..<64 {
                 let value = numbers.next()
                 let frame =
                     switch value & 7 {
                     case 0: UInt64.max
                     case 1: value
-                    case 2: value & 0x3FF  // its own low memory
+                    case 2: value & 0xFFFF_FFFF
                     default: first + value &>> 8 & 0x1FF
                     }
                 // Not what it runs on.
-                words.store(frame == 0 || frame < 0x400 ? first : frame, at: Int(value & 0x1FF) * 8)
-                _ = index
+                words.store(frame < 0x10_0000 ? first : frame, at: Int(value & 0x1FF) * 8)
             }
-            reservation.view(MemoryReservationLayout.self)[.extentCount] = numbers.next() & 0x3FF
+            reservation.view(MemoryReservationLayout.self)[.extentCount] = numbers.next() & 0x1FF
             reservation.view(MemoryReservationLayout.self)[.domain] =
                 numbers.next() & 1 == 0
                 ? DomainID.caller.rawValue : UInt16(truncatingIfNeeded: numbers.next())
@@ -50,7 +49,7 @@ extension Attack {
             blockView[.extentOrder] = 0
             for operation in [MemoryOperation.populatePhysmap, MemoryOperation.decreaseReservation] {
                 let done = Hypercall.invoke(HypercallNumber.memory, UInt64(operation), reservation.address)
-                t.expect(done >= 0 && done <= 0x3FF, "memory_op \(operation) returned \(done)")
+                t.expect(done >= 0 && done <= 0x1FF, "memory_op \(operation) returned \(done)")
             }
             for index in 0..<64 {
                 let entry = calls.view(MulticallEntryLayout.self, at: index * 64)

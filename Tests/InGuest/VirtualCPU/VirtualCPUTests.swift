@@ -227,6 +227,8 @@ public func guestMain() {
         mailbox.stage.store(2, ordering: .releasing)
         while try VirtualCPU.isUp(1), !deadline.hasPassed { try Scheduler.yield() }
         t.expect(try !VirtualCPU.isUp(1), "vCPU 1 went down")
+        try VirtualCPU.down(1)
+        t.expect(try !VirtualCPU.isUp(1), "vCPU 1 is down after being taken down again")
     }
     suite.test("second_vcpu_by_init_and_sipi") { t throws(XenError) in
         guard (try? VirtualCPU.isUp(1)) != nil else { return t.skip("this domain has one vCPU") }
