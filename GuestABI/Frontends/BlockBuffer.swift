@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import DeviceProtocols
-public import XenABI
+import XenABI
 
 /// Memory that a disk's backend reads and writes directly: pages of this guest, granted once and used for as many
 /// requests as wanted. Zeroed when made, given back when the value goes and no request uses it any more.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import DeviceProtocols
-public import XenABI
+import XenABI
 public import XenBus
 
 /// What a block frontend asks of its backend where that offers it.

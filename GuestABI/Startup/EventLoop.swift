@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import XenBus
+import XenBus
 
 /// Work that events ask for, done outside interrupt handlers: whoever waits on vCPU 0 with `wait` does it meanwhile.
 ///

@@ -1,6 +1,6 @@
-import SharedMemory
 // SPDX-License-Identifier: Apache-2.0
-public import XenABI
+import SharedMemory
+import XenABI
 public import XenBus
 
 /// This guest's connection to the store: see `XenStoreConnection`.
