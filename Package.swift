@@ -100,6 +100,7 @@ targets.append(module("KeyValue", "GuestABI/Examples/KV/KeyValue"))
 targets += [
     example("Hello"),
     example("BlockCat", ["DeviceProtocols", "XenABI", "XenBus"]),
+    example("StoreShell", ["XenABI", "XenBus", "XenStoreWire"]),
 ]
 
 /// Split devices of our own, each in `GuestABI/Examples/<Name>`: what both halves share, the backend program for Dom0, a
