@@ -201,7 +201,7 @@ targets += [
             logging,
         ]),
     tool("svkernel", "Dom0Tools/svkernel", ["DomainBuilder"]),
-    tool("svback", "Dom0Tools/svback", ["Backends", "Reactor"]),
+    tool("svback", "Dom0Tools/svback", ["Backends", "Reactor", "XenABI"]),
 ]
 
 // MARK: Tests.

@@ -336,8 +336,9 @@ extension FuzzWorld {
         var flags = GrantMapFlag.hostMap | (random.once(in: 3) ? GrantMapFlag.readOnly : 0)
         if random.once(in: 24) { flags ^= 1 << UInt32(random.below(UInt64(8))) }
         draft.put(Field<GrantMapLayout, UInt32>.flags, flags, at: base)
-        draft.put(Field<GrantMapLayout, UInt32>.reference, reference(), at: base)
-        draft.put(Field<GrantMapLayout, UInt16>.domain, peerID(domain), at: base)
+        let grant = grant(for: domain)
+        draft.put(Field<GrantMapLayout, UInt32>.reference, grant.reference, at: base)
+        draft.put(Field<GrantMapLayout, UInt16>.domain, grant.granter, at: base)
         draft.put(Field<GrantMapLayout, Int16>.status, 99, at: base)
     }
     private func fillCopy(_ draft: inout Draft, at base: Int, _ domain: Ref<Domain>) {
@@ -345,11 +346,14 @@ extension FuzzWorld {
         let targetIsReference = sourceIsReference ? random.once(in: 3) : !random.once(in: 8)
         typealias Word = Field<GrantCopyLayout, UInt64>
         typealias Half = Field<GrantCopyLayout, UInt16>
-        draft.put(Word.sourceFrame, sourceIsReference ? UInt64(reference()) : ramPage(domain), at: base)
-        draft.put(Word.destinationFrame, targetIsReference ? UInt64(reference()) : ramPage(domain), at: base)
-        draft.put(Half.sourceDomain, sourceIsReference ? peerID(domain) : DomainID.caller.rawValue, at: base)
+        let source = grant(for: domain)
+        let target = grant(for: domain)
+        draft.put(Word.sourceFrame, sourceIsReference ? UInt64(source.reference) : ramPage(domain), at: base)
         draft.put(
-            Half.destinationDomain, targetIsReference ? peerID(domain) : DomainID.caller.rawValue, at: base)
+            Word.destinationFrame, targetIsReference ? UInt64(target.reference) : ramPage(domain), at: base)
+        draft.put(Half.sourceDomain, sourceIsReference ? source.granter : DomainID.caller.rawValue, at: base)
+        draft.put(
+            Half.destinationDomain, targetIsReference ? target.granter : DomainID.caller.rawValue, at: base)
         draft.put(Half.sourceOffset, UInt16(random.below(UInt64(2048))), at: base)
         draft.put(Half.destinationOffset, UInt16(random.below(UInt64(2048))), at: base)
         draft.put(Half.length, UInt16(random.below(UInt64(random.once(in: 8) ? 65536 : 2050))), at: base)

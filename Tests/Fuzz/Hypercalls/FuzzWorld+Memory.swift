@@ -98,7 +98,7 @@ extension FuzzWorld {
     }
     /// A place for a mapping: mostly one that is free.
     func hole(_ domain: Ref<Domain>) -> UInt64 {
-        random.once(in: 6) ? gfn(domain) : 0x100 + random.below(UInt64(12))
+        random.once(in: 6) ? gfn(domain) : 0x100 + random.below(UInt64(40))
     }
     func domainID(_ caller: Ref<Domain>) -> UInt16 {
         switch random.weighted([16, 12, 8, 1]) {
@@ -133,6 +133,15 @@ extension FuzzWorld {
                 8, 255, 256, 511, 512, 1023, 1535, 1536, 1 << 31, .max, UInt32(random.below(UInt64(2048))),
             ])
             : UInt32(random.below(UInt64(12)))
+    }
+    /// A grant to map or copy: mostly one that was made for this domain.
+    func grant(for domain: Ref<Domain>) -> (granter: UInt16, reference: UInt32) {
+        let made = offers.filter { $0.user == domain.id.rawValue }
+        if !made.isEmpty, !random.once(in: 4) {
+            let offer = random.pick(made)
+            return (offer.granter, offer.reference)
+        }
+        return (peerID(domain), reference())
     }
     func vcpuID() -> UInt32 {
         random.once(in: 16) ? UInt32(truncatingIfNeeded: random.edge()) : UInt32(random.below(UInt64(4)))
@@ -175,7 +184,10 @@ extension FuzzWorld {
         case 0:
             entry.store(
                 UInt32(truncatingIfNeeded: random.once(in: 8) ? gfn(domain) : ramPage(domain)), to: .frame)
-            entry.store(peerID(domain), to: .domain)
+            let user = peerID(domain)
+            entry.store(user, to: .domain)
+            if offers.count >= 32 { offers.removeFirst() }
+            offers.append((domain.id.rawValue, reference, user))
             entry.store(
                 GrantEntryFlag.permitAccess | (random.once(in: 4) ? GrantEntryFlag.readOnly : 0)
                     | (random.once(in: 24) ? 1 << UInt16(random.below(UInt64(16))) : 0), to: Flags.flags)

@@ -56,6 +56,8 @@ public final class FuzzWorld {
     var random: RandomSource
     let control: Ref<Domain>
     var knowledge: [UInt16: Knowledge] = [:]
+    /// Grants that were made, by whom and for whom.
+    var offers: [(granter: UInt16, reference: UInt32, user: UInt16)] = []
     private var inFlight: [InFlight] = []
     private var step = 0
     private let startFree: UInt64
