@@ -397,10 +397,10 @@ public final class FuzzWorld {
     }
     private func destroy(_ domain: Ref<Domain>) throws(FuzzFailure) {
         var steps = 0
-        while !hypervisor.destroy(domain, budget: 1 + random.below(64)) {
+        while !hypervisor.destroy(domain, budget: random.isExhausted ? 4096 : 1 + random.below(64)) {
             steps += 1
             if domain.vcpu(0) != nil { _ = hypervisor.reschedule(cpu: 0) }
-            if steps % 64 == 1, let fault = hypervisor.checkInvariants() {
+            if steps % 512 == 1, let fault = hypervisor.checkInvariants() {
                 throw failure("while domain \(domain.id.rawValue) goes: \(fault)")
             }
             guard steps < 1_000_000 else { throw failure("a domain's end does not come") }
