@@ -110,6 +110,10 @@ examples: ## Build the guests of GuestABI/Examples into build/examples/NAME.elf
 new-driver: ## Make the skeleton of a split device NAME=foo: frontend, backend, host test, guest (Docs/WritingADriver.md)
 	@$(HARNESS)/new-driver "$(NAME)"
 
+.PHONY: docs
+docs: ## Build the documentation of the guest libraries with DocC into build/docs
+	@$(HARNESS)/make-docs
+
 TOOLS := svd svback svctl
 .PHONY: tools
 tools: ## Build the Dom0 tools (svd, svback, svctl) into build/tools
