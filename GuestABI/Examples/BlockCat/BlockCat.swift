@@ -27,11 +27,13 @@ func word(_ number: UInt64, _ seed: UInt64) -> UInt64 {
 
 /// How a run goes over the disk.
 enum Mode {
-    case read, write, verify
+    case read, write, rewrite, verify
+    var isWrite: Bool { self == .write || self == .rewrite }
     var name: StaticString {
         switch self {
         case .read: "read"
         case .write: "write"
+        case .rewrite: "rewrite"
         case .verify: "verify"
         }
     }
@@ -67,7 +69,7 @@ struct Run: ~Copyable {
 
     /// Starts a request for each chunk and looks at each that ended.
     mutating func go(_ disk: borrowing BlockDisk, _ mode: Mode) throws(BlockError) {
-        let isWrite = mode == .write
+        let isWrite = mode.isWrite
         let name = mode.name
         let start = Clock.now
         var position: UInt64 = 0
@@ -99,7 +101,7 @@ struct Run: ~Copyable {
                 lane.isBusy = false
             }
             if isWrite {
-                fill(lane)
+                if mode == .write { fill(lane) }
                 try disk.write(
                     sector: lane.sector, from: lane.buffer, 0..<lane.byteCount, completion: finished)
             } else {

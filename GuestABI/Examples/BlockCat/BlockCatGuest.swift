@@ -82,6 +82,9 @@ func run(_ command: Text, _ disk: borrowing BlockDisk, _ settings: Settings) thr
     } else if command.matches("write") {
         var run = try Run(disk, settings)
         try run.go(disk, .write)
+    } else if command.matches("rewrite") {
+        var run = try Run(disk, settings)
+        try run.go(disk, .rewrite)
     } else if command.matches("read") {
         var run = try Run(disk, settings)
         try run.go(disk, .read)
