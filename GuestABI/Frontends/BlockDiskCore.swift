@@ -138,7 +138,8 @@ final class BlockDiskCore {
         }
         guard let frontRing = frontRing.take() else { throw .closed }
         queue = BlockQueue(
-            geometry: geometry, ring: frontRing, indirectPages: indirectPages, notify: { try? port.owned.send() })
+            geometry: geometry, ring: frontRing, indirectPages: indirectPages,
+            notify: { try? port.owned.send() })
     }
 
     /// Fails what is under way and gives ring, grants and port back.
