@@ -47,7 +47,11 @@ public final class GuestPlatform: FrontendPlatform {
         do throws(XenError) { return try Port(for: domain, onEvent) } catch { throw .hypervisor(error) }
     }
     public func read(_ path: StoreText) throws(DriverError) -> StoreText? {
-        do throws(XenStoreFailure) { return try store.readIfPresent(path) } catch { throw .store(error) }
+        do throws(XenStoreFailure) { return try store.readIfPresent(path) } catch {
+            // A missing node below a directory that is not ours is refused as `accessDenied`: a backend that went.
+            if error == .refused(.accessDenied) { return nil }
+            throw .store(error)
+        }
     }
     public func write(_ values: [(path: StoreText, value: StoreText)]) throws(DriverError) {
         do throws(XenStoreFailure) {
