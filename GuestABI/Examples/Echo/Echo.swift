@@ -20,6 +20,7 @@ public func guestMain() {
     do {
         try Network.start(settings)
         guard Network.listen(port: 7, open: { EchoSession($0) }) else { return }
+        _ = Network.listen(port: 5001, open: { MeasureSession($0) })
         Console.print("echo: port 7 is open")
         try Network.run()
     } catch {

@@ -45,10 +45,10 @@ expect_equal "scan finds them" 5000 "$(cli --scan --pattern 'key:*' | sort -u | 
 expect_equal "one of them" "value-28777" "$(cli get key:4111)"
 expect_equal "dbsize" 5003 "$(cli dbsize)"
 
-bench -n 5000 -c 20 -t ping_mbulk,set,get,incr
-bench -n 20000 -c 20 -P 16 -r 10000 -t set,get
-bench -n 1000 -c 5 -d 16384 -t set,get
-bench -n 2000 -c 100 -t mset
+bench -n 1000 -c 20 -t ping_mbulk,set,get,incr
+bench -n 10000 -c 20 -P 16 -r 10000 -t set,get
+bench -n 300 -c 5 -d 16384 -t set,get
+bench -n 1000 -c 100 -t mset
 
 # Clients that are killed in the middle of their requests and replies.
 pids=

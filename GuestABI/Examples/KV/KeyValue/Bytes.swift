@@ -4,6 +4,14 @@
 public typealias Bytes = [UInt8]
 
 extension Array<UInt8> {
+    /// The same bytes in memory of just that size: what grew by appending has room that nobody counts.
+    var trimmed: [UInt8] {
+        guard capacity > count else { return self }
+        var copy = [UInt8](repeating: 0, count: count)
+        var target = copy.mutableSpan
+        for index in 0..<count { target[index] = self[index] }
+        return copy
+    }
     /// Whether the bytes are those of `literal`, letters of either case being equal. The literal is lower case.
     public func matches(_ literal: StaticString) -> Bool {
         guard count == literal.utf8CodeUnitCount else { return false }

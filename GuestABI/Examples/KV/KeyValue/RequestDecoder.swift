@@ -148,7 +148,7 @@ public struct RequestDecoder: ~Copyable {
             }
             guard arguments.count < Self.maximumArgumentCount else { throw .invalidArgumentCount }
             guard budget.take(word.count) else { throw .outOfMemory }
-            arguments.append(word)
+            arguments.append(word.trimmed)
         }
     }
     private func quoted(_ at: inout Int, into word: inout Bytes) throws(RequestError) {

@@ -84,7 +84,7 @@ public final class Table {
             return false
         }
         let chain = chain(of: key)
-        chains[chain] = Entry(key, value, end: end, next: chains[chain])
+        chains[chain] = Entry(key.trimmed, value.trimmed, end: end, next: chains[chain])
         count += 1
         return true
     }
@@ -92,7 +92,7 @@ public final class Table {
     func replace(_ entry: Entry, _ value: Bytes) -> Bool {
         guard budget.take(value.count) else { return false }
         budget.give(entry.value.count)
-        entry.value = value
+        entry.value = value.trimmed
         return true
     }
 
