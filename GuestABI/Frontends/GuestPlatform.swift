@@ -2,6 +2,7 @@
 public import DriverKit
 public import XenABI
 public import XenBus
+import XenStoreWire
 
 /// What `DriverKit`'s frontends stand on in a guest: its grant table, its event channels, its store. For vCPU 0, outside
 /// interrupt handlers.
