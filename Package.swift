@@ -31,7 +31,7 @@ func tests(_ module: String, _ extra: [Target.Dependency] = []) -> Target {
 
 /// A guest of the in-guest suite: a static library that the Makefile links with the guest start-up code.
 func guest(_ name: String) -> Target {
-    module("Guest\(name)", "Tests/InGuest/\(name)", ["GuestABI", "GuestTesting", "XenABI", "SharedMemory"])
+    module("Guest\(name)", "Tests/InGuest/\(name)", ["GuestABI", "GuestTesting", "XenABI", "SharedMemory", "XenBus"])
 }
 
 // MARK: Shared modules: no platform imports, no dependencies.
@@ -86,7 +86,7 @@ let guests = [
     "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM",
     "Timer",
     "BadPointers", "Privilege", "Machine", "Control", "DomainLife", "Interdomain", "Toolstack", "Hostile",
-    "Benchmark",
+    "HostileRings", "Fuzz", "Benchmark",
 ]
 targets += guests.map(guest)
 

@@ -46,6 +46,7 @@ public enum DebugFacilities {
     /// Takes a debug exception; false if none is expected. The trap flag is cleared and the resume flag set, so that the
     /// code goes on.
     static func take(at rip: UInt64, flags: inout UInt64) -> Bool {
+        // SAFETY: words of one vCPU, changed with interrupts off.
         guard unsafe isExpected else { return false }
         unsafe seen &+= 1
         unsafe status = guest_read_dr6()

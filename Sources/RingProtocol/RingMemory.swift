@@ -20,6 +20,7 @@ public import XenABI
     ///   - slotByteCount: bytes in the larger of request and response; a multiple of 4.
     @inlinable public init(unsafeBase: UnsafeMutableRawPointer, pageCount: Int, slotByteCount: Int) {
         precondition(slotByteCount > 0 && slotByteCount & 3 == 0 && pageCount > 0)
+        // SAFETY: the caller answers for the pages, as the parameter's doc says; the header is at their start.
         unsafe base = unsafeBase
         header = unsafe SharedView(unsafeBase: unsafeBase)
         self.slotByteCount = slotByteCount

@@ -28,6 +28,7 @@ extension SharedView {
     @inlinable public func load(_ field: Field<Layout, UInt16>) -> UInt16 {
         unsafe word(field).pointee.load(ordering: .acquiring)
     }
+    // SAFETY: here and below, see `word`: the field lies inside the view, aligned, and is only touched atomically.
     @inlinable public func load(_ field: Field<Layout, UInt32>) -> UInt32 {
         unsafe word(field).pointee.load(ordering: .acquiring)
     }
@@ -48,6 +49,7 @@ extension SharedView {
     }
     /// Replaces the word; returns what stood there.
     @inlinable public func exchange(_ value: UInt8, at field: Field<Layout, UInt8>) -> UInt8 {
+        // SAFETY: see `word`: inside the view, aligned, only touched atomically.
         unsafe word(field).pointee.exchange(value, ordering: .sequentiallyConsistent)
     }
     @inlinable public func exchange(_ value: UInt32, at field: Field<Layout, UInt32>) -> UInt32 {
@@ -68,6 +70,7 @@ extension SharedView {
     @inlinable public func compareExchange(
         at field: Field<Layout, UInt32>, expected: UInt32, desired: UInt32
     ) -> UInt32 {
+        // SAFETY: see `word`: inside the view, aligned, only touched atomically.
         unsafe word(field).pointee.compareExchange(
             expected: expected, desired: desired, ordering: .sequentiallyConsistent
         ).original

@@ -26,6 +26,7 @@ final class EventChannelFixture {
     func operate(_ command: UInt32, by domain: Ref<Domain>, vcpu: UInt32 = 0, at address: UInt64 = block)
         -> Int64
     {
+        // swift-format-ignore: NeverForceUnwrap
         let result = domain.vcpu(vcpu)!.hypercall(HypercallNumber.eventChannel, UInt64(command), address)
         checkInvariants()
         return result
@@ -137,13 +138,16 @@ final class EventChannelFixture {
         domain.sharedInfo.load(.eventMask.element(Int(port / 64))) & (1 << UInt64(port % 64)) != 0
     }
     func selector(_ domain: Ref<Domain>, vcpu: UInt32 = 0) -> UInt64 {
+        // swift-format-ignore: NeverForceUnwrap
         domain.vcpu(vcpu)!.info!.load(.pendingSelector)
     }
     func upcall(_ domain: Ref<Domain>, vcpu: UInt32 = 0) -> UInt8 {
+        // swift-format-ignore: NeverForceUnwrap
         domain.vcpu(vcpu)!.info!.load(.upcallPending)
     }
     /// What an interrupt handler of a guest does: takes all pending ports of a vCPU.
     func consume(_ domain: Ref<Domain>, vcpu: UInt32 = 0) -> Set<UInt32> {
+        // swift-format-ignore: NeverForceUnwrap
         let info = domain.vcpu(vcpu)!.info!
         info.store(UInt8(0), to: .upcallPending)
         let words = info.exchange(0, at: .pendingSelector)

@@ -42,6 +42,7 @@ final class GrantFixture {
     func operate(
         _ command: UInt32, by domain: Ref<Domain>, at address: UInt64 = block, count: UInt64 = 1
     ) -> Int64 {
+        // swift-format-ignore: NeverForceUnwrap
         let result = domain.vcpu(0)!.hypercall(HypercallNumber.grantTable, UInt64(command), address, count)
         checkInvariants()
         return result
@@ -123,6 +124,7 @@ final class GrantFixture {
         domain.state.physmap.lookup(GuestFrame(rawValue: gfn))
     }
     func machineFrame(_ gfn: UInt64, of domain: Ref<Domain>) -> MachineFrame {
+        // swift-format-ignore: NeverForceUnwrap
         mapping(gfn, of: domain)!.frame
     }
     func pins(_ frame: MachineFrame) -> UInt32 { machine.hypervisor.state.frames.pinCount(frame) }

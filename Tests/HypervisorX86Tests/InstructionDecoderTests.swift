@@ -27,7 +27,8 @@ struct InstructionDecoderTests {
         Case(
             bytes: [0x8b, 0x04, 0x25, 0x20, 0, 0xe0, 0xfe], size: 4,
             access: .load(register: 0, isSigned: false)),
-        Case(bytes: [0x8b, 0x05, 1, 2, 3, 4], size: 4, access: .load(register: 0, isSigned: false)),  // [rip+…]
+        // [rip+…]
+        Case(bytes: [0x8b, 0x05, 1, 2, 3, 4], size: 4, access: .load(register: 0, isSigned: false)),
         Case(bytes: [0xc7, 0x07, 0x78, 0x56, 0x34, 0x12], size: 4, access: .storeImmediate(0x1234_5678)),
         Case(bytes: [0xc6, 0x07, 0xff], size: 1, access: .storeImmediate(.max)),
         Case(bytes: [0x0f, 0xb6, 0x07], size: 1, access: .load(register: 0, isSigned: false)),

@@ -16,6 +16,7 @@ import Glibc
     public private(set) var isDirect = false
     private let descriptor: Int32
     private let isBlockDevice: Bool
+    // SAFETY: zeroed; `sv_uring_open` fills it, and it is not used before.
     private var ring = unsafe sv_uring()
     private var usesRing = false
     /// What each started operation is to move, to finish what the kernel did only in part.
@@ -41,6 +42,7 @@ import Glibc
     ) throws(BackendError) {
         self.path = path
         started = [StorageOperation?](repeating: nil, count: operationLimit)
+        // SAFETY: the C function reads the text, or fills what it is given, and keeps nothing of it.
         let fd = unsafe sv_storage_open(path, isReadOnly ? 1 : 0)
         guard fd >= 0 else {
             var problem = "cannot be opened: \(BackendError.text(-fd))"
@@ -75,6 +77,7 @@ import Glibc
             throw error
         }
         descriptor = fd
+        // SAFETY: the C function reads the text, or fills what it is given, and keeps nothing of it.
         if mapping == nil && access == .automatic {
             isDirect = sv_storage_set_direct(fd, 1) == 0
             usesRing = unsafe sv_uring_open(&ring, UInt32(operationLimit)) == 0
@@ -124,6 +127,7 @@ import Glibc
         guard usesRing else { return false }
         let isPut: Int32
         switch operation {
+        // SAFETY: the C function reads the text, or fills what it is given, and keeps nothing of it.
         case .read(let memory, let offset):
             isPut = unsafe sv_uring_put_read(
                 &ring, descriptor, memory.base, UInt32(memory.byteCount), offset, UInt64(token))
@@ -148,6 +152,7 @@ import Glibc
         guard usesRing else { return nil }
         var token: UInt64 = 0
         var result: Int32 = 0
+        // SAFETY: the C function reads the text, or fills what it is given, and keeps nothing of it.
         guard unsafe sv_uring_take(&ring, &token, &result) != 0 else { return nil }
         let operation = started[Int(token)]
         started[Int(token)] = nil
@@ -172,6 +177,7 @@ import Glibc
     }
 
     public func settle() {
+        // SAFETY: the C function reads the text, or fills what it is given, and keeps nothing of it.
         guard usesRing, startedCount > 0 else { return }
         _ = unsafe sv_uring_submit(&ring, UInt32(startedCount))
     }

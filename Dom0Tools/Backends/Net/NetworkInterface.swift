@@ -88,6 +88,7 @@ public final class TapInterface: NetworkInterface {
         self.name = name
         // 15 characters is Linux's limit.
         guard name.utf8.count < 16 else { throw .network(interface: name, problem: "the name is too long") }
+        // SAFETY: here and below, the C functions read the terminated text and keep nothing of it.
         if let bridge, unsafe sv_interface_index(bridge) < 0 {
             throw .network(
                 interface: name,
@@ -108,6 +109,7 @@ public final class TapInterface: NetworkInterface {
             }
             if let bridge {
                 let index = unsafe sv_interface_index(name)
+                // SAFETY: the C function reads the terminated text and keeps nothing of it.
                 try Self.check(unsafe sv_bridge_add(bridge, index), name, "attach it to bridge '\(bridge)'")
             }
         } catch {

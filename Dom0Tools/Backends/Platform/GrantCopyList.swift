@@ -22,6 +22,7 @@ public struct GrantCopyList: ~Copyable {
         from reference: GrantReference, of domain: DomainID, offset: Int, to destination: LocalMemory
     ) {
         precondition(offset &+ destination.byteCount <= 4096)
+        // SAFETY: only the address is kept; `destination` outlives the run of the list, as its doc wants.
         unsafe segments.append(
             sv_grant_copy_segment(
                 source: Self.word(reference, domain, offset),
@@ -62,6 +63,7 @@ public struct GrantCopyList: ~Copyable {
         let segment = segments[index]
         let isFromGrant = segment.flags == GrantCopyFlag.sourceIsReference
         let address = UInt(isFromGrant ? segment.destination : segment.source)
+        // SAFETY: an address that `append` took from a `LocalMemory`.
         guard let base = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return nil }
         // SAFETY: made of a `LocalMemory` by `append`.
         return unsafe LocalMemory(unsafeBase: base, byteCount: Int(segment.length))

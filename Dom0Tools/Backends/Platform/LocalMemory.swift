@@ -7,6 +7,7 @@ public import RingProtocol
 ///
 /// A range beyond the bounds is our mistake and traps; numbers that a guest chose are checked before they come here.
 @safe public struct LocalMemory: BitwiseCopyable, @unchecked Sendable {
+    // SAFETY: the bounds beside it are those of the memory it names.
     /// First byte.
     @unsafe public let base: UnsafeMutableRawPointer
     /// Size in bytes.
@@ -14,6 +15,7 @@ public import RingProtocol
 
     /// - Parameter unsafeBase: `byteCount` bytes that outlive every use of the value.
     public init(unsafeBase: UnsafeMutableRawPointer, byteCount: Int) {
+        // SAFETY: the caller answers for the bytes, as the parameter's doc says.
         unsafe base = unsafeBase
         self.byteCount = byteCount
     }
@@ -50,11 +52,13 @@ public import RingProtocol
 
     /// The ring that starts here.
     public func ring(slotByteCount: Int) -> RingMemory {
+        // SAFETY: whole pages inside these bounds.
         unsafe RingMemory(unsafeBase: base, pageCount: byteCount / 4096, slotByteCount: slotByteCount)
     }
 
     /// Fresh memory, zeroed, page-aligned, and taken from the system only where it is touched. Nil if there is none.
     public static func allocate(byteCount: Int) -> LocalMemory? {
+        // SAFETY: the kernel gives that many bytes or none.
         guard let start = unsafe sv_map_memory(-1, UInt64(byteCount), 0) else { return nil }
         return unsafe LocalMemory(unsafeBase: start, byteCount: byteCount)
     }

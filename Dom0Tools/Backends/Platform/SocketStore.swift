@@ -48,6 +48,7 @@ final class SocketStore: StoreAccess {
     // MARK: The connection
 
     private func connect() throws(BackendError) {
+        // SAFETY: the C function reads the terminated text and keeps nothing of it.
         let fd = unsafe sv_store_connect(path)
         guard fd >= 0 else {
             throw .store("cannot reach '\(path)': \(BackendError.text(-fd)); is svd running?")
@@ -90,6 +91,7 @@ final class SocketStore: StoreAccess {
     @discardableResult private func read(waits: Bool) -> Bool {
         let descriptor = descriptor
         // SAFETY: the buffer has `count` bytes.
+        // SAFETY: the buffer gives its own bounds, and is not touched meanwhile.
         let count = unsafe buffer.withUnsafeMutableBytes {
             unsafe sv_store_receive(descriptor, $0.baseAddress, UInt64($0.count), waits ? 1 : 0)
         }
@@ -168,6 +170,7 @@ final class SocketStore: StoreAccess {
         }
         let descriptor = descriptor
         // SAFETY: the array outlives the call.
+        // SAFETY: the bytes outlive the call and give their own bounds.
         let sent = unsafe bytes.withUnsafeBytes {
             unsafe sv_store_send(descriptor, $0.baseAddress, UInt64($0.count))
         }

@@ -101,6 +101,7 @@ private struct InterruptTable {
 /// Our own mistake: what can still be said is said, and the machine stops.
 enum PanicReport {
     static func print(_ frame: ABIView<ExceptionFrameLayout>) {
+        // SAFETY: the machine's state; a fault inside this report sees the mark and says no more.
         guard !(unsafe machineState.isPanicking), let hypervisor = unsafe machineState.hypervisor else {
             EarlyConsole.print("\n(sv) fault before the console or inside a panic report; vector, rip:")
             EarlyConsole.print(hex: frame[.vector])
@@ -139,6 +140,7 @@ enum PanicReport {
         hypervisor.print(
             "(sv) (order: r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rbx rdx rcx)\n(sv) stack words that point into code:\n"
         )
+        // SAFETY: the machine's one state; nothing else runs any more.
         let memory = unsafe machineState.bootMemory
         var at = frame[.rsp] & ~7
         var found = 0
@@ -176,6 +178,7 @@ enum PanicReport {
     /// Prints the name of the function that contains `address`, if the image carries a symbol table: records of 64 bytes,
     /// sorted, address first, the name NUL-padded behind it; a record of address 0 ends it.
     private static func symbol(_ hypervisor: Ref<Hypervisor>, _ address: UInt64) {
+        // SAFETY: the machine's one state; nothing else runs any more.
         let memory = unsafe machineState.bootMemory
         var record = cx86_symbols()
         guard record != 0 else { return }
@@ -208,6 +211,7 @@ enum EarlyConsole {
         }
     }
     static func put(_ byte: UInt8) {
+        // SAFETY: the machine's one state; nothing else runs any more.
         guard let serial = unsafe machineState.serial else { return }
         if byte == 10 { serial.write(13) }
         serial.write(byte)

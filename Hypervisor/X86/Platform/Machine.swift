@@ -47,6 +47,7 @@ enum Machine {
     static func saveVectorState(_ vcpu: Ref<VirtualCPU>) {
         saveDebugRegisters(vcpu)
         let area = vcpu.hypervisor.state.memory
+        // SAFETY: the context frame is the vCPU's own, and its area from 512 on is for this state.
         let address = unsafe area.unsafePointer(to: vcpu.state.contextFrame) + 512
         if hasXSAVE {
             // Read, not remembered: an emulator may let the guest's XSETBV through although it is intercepted.
@@ -58,6 +59,7 @@ enum Machine {
         }
     }
     static func loadVectorState(_ vcpu: Ref<VirtualCPU>) {
+        // SAFETY: as above; what is there was saved there, or is the initial state.
         let address = unsafe vcpu.hypervisor.state.memory.unsafePointer(to: vcpu.state.contextFrame) + 512
         if hasXSAVE {
             cx86_xsetbv(0, xcr0Mask)
@@ -93,6 +95,7 @@ enum Machine {
     }
     /// A vCPU goes away: its vector state must not be saved into a page that is no longer its own.
     static func forgetVectorState(_ vcpu: Ref<VirtualCPU>) {
+        // SAFETY: the machine's one state, under the hypervisor lock.
         if let processor = unsafe machineState.processor, let loaded = processor.state.loaded, loaded == vcpu
         {
             processor.state.loaded = nil
@@ -113,6 +116,7 @@ enum Machine {
         var any = false
         while let byte = serial.read() {
             if byte == 1 {
+                // SAFETY: the machine's one state, under the hypervisor lock.
                 unsafe machineState.escapeCount &+= 1
                 if unsafe machineState.escapeCount == 3 {
                     unsafe machineState.escapeCount = 0
@@ -140,6 +144,7 @@ enum Machine {
     /// Maps a page of device memory where Dom0 touches it. False: there is RAM, or a device the hypervisor keeps.
     static func mapDevicePage(_ domain: Ref<Domain>, _ gfn: GuestFrame) -> Bool {
         guard domain.state.physmap.lookup(gfn) == nil, gfn.rawValue < 1 << 36 else { return false }
+        // SAFETY: the machine's one state, under the hypervisor lock.
         guard let boot = unsafe machineState.ramMap, !boot.state.touchesRAM(frame: gfn.rawValue) else {
             return false
         }
@@ -170,6 +175,7 @@ enum Machine {
     }
     /// Reads a virtual IO-APIC: select at 0, window at 0x10. Intel 82093AA data sheet §3.
     static func readIOAPIC(_ index: Int, _ offset: Int) -> UInt32 {
+        // SAFETY: the machine's one state, under the hypervisor lock.
         guard let chip = unsafe machineState.ioapics[index], let hypervisor = unsafe machineState.hypervisor
         else {
             return .max
@@ -192,6 +198,7 @@ enum Machine {
             return
         }
         if offset == 0 {
+            // SAFETY: the machine's one state, under the hypervisor lock.
             unsafe machineState.ioapicSelect[index] = value & 0xff
             return
         }
@@ -212,6 +219,7 @@ enum Machine {
     }
     static func programPin(_ pin: Int, _ vector: UInt8, _ isLevel: Bool, _ isActiveLow: Bool, _ masked: Bool)
     {
+        // SAFETY: the machine's one state, under the hypervisor lock.
         guard let target = unsafe machineState.localAPIC?.id else { return }
         var index = 0
         while unsafe index < machineState.ioapicCount {
@@ -236,6 +244,7 @@ enum Machine {
             case .reboot: "(sv) reboot\n"
             case .crash: "(sv) Dom0 crashed: reboot\n"
             }
+        // SAFETY: the machine's one state, under the hypervisor lock.
         unsafe machineState.hypervisor?.print(name)
         if how == .powerOff { powerOff() }
         reset()

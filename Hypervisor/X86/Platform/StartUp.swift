@@ -67,6 +67,7 @@ public enum StartUp {
         guard best.byteCount > 64 << 20 else { fail("this machine has too little memory: 128 MiB at least") }
         let endOfRAM = boots.state.endOfRAM
         let allocator = BootAllocator(top: best.end, bottom: best.start &+ 32 << 20, memory: memory)
+        // SAFETY: start-up runs alone.
         unsafe bootAllocator = allocator
         func take(_ byteCount: UInt64) -> UInt64 { unsafe bootAllocator?.take(byteCount) ?? 0 }
 
@@ -87,6 +88,7 @@ public enum StartUp {
         unsafe machineState.features = features
         unsafe machineState.hasTSCAux = cx86_cpuid_d(0x8000_0001, 0) & (1 << 27) != 0
         let acpi = ACPI(hint: boots.state.rsdp, memory: memory)
+        // SAFETY: start-up runs alone.
         unsafe machineState.acpi = acpi
         disableLegacyInterrupts()
         var apic = LocalAPIC(directMap: HostPaging.directMap)
@@ -128,6 +130,7 @@ public enum StartUp {
                 interrupts: InterruptRouting(program: { Machine.programPin($0, $1, $2, $3, $4) })))
         let hypervisor = unsafe Ref(unsafePointer: pointer)
         hypervisor.state.trace.isEnabled = options.traces
+        // SAFETY: start-up runs alone.
         unsafe machineState.hypervisor = hypervisor
         unsafe machineState.ramMap = boots
         let processorPointer = unsafe processorStorage.bindMemory(to: Processor.self, capacity: 1)
@@ -151,6 +154,7 @@ public enum StartUp {
         // Boot modules are read while Dom0 is built, and its tables need frames: the pool starts as what lies beyond both.
         var busyEnd = lowEnd
         index = 0
+        // SAFETY: start-up runs alone.
         while index < boots.state.moduleCount {
             busyEnd = max(busyEnd, boots.state.modules[index].start &+ boots.state.modules[index].byteCount)
             index &+= 1
@@ -197,6 +201,7 @@ public enum StartUp {
             }
         }
     }
+    // SAFETY: start-up runs alone.
     private static func printSummary(_ hypervisor: Ref<Hypervisor>, _ ramBytes: UInt64, _ hertz: UInt64) {
         hypervisor.print("(sv) Swiftvisor 0.1: ")
         hypervisor.print(decimal: ramBytes &>> 20)
@@ -299,6 +304,7 @@ public enum StartUp {
     }
     private static func findIOAPICs(_ acpi: ACPI, _ memory: BootMemory, _ hypervisor: Ref<Hypervisor>) {
         acpi.forEachMADTEntry(memory) { type, entry in
+            // SAFETY: start-up runs alone.
             guard type == 1, unsafe machineState.ioapicCount < 8 else { return }
             let chip = IOAPIC(
                 id: memory.u8(entry &+ 2), physicalAddress: UInt64(memory.u32(entry &+ 4)),
@@ -355,6 +361,7 @@ public enum StartUp {
         }
     }
     private static func enableSerialInput(_ hypervisor: Ref<Hypervisor>) {
+        // SAFETY: start-up runs alone.
         guard let serial = unsafe machineState.serial else { return }
         let pin = serial.port == 0x3f8 ? 4 : 3
         hypervisor.state.interrupts.ownPin = pin
@@ -383,6 +390,7 @@ public enum StartUp {
         keep(0xa0, 0xa1)
         keep(0x40, 0x43)
         keep(0xe9, 0xe9)
+        // SAFETY: start-up runs alone.
         if let serial = unsafe machineState.serial { keep(UInt64(serial.port), UInt64(serial.port) &+ 7) }
         keep(0x10000, 0x10003)
         let msr = take(8192)
@@ -408,6 +416,7 @@ public enum StartUp {
         open(0xc000_0100)
         open(0xc000_0101)
         open(0xc000_0102)
+        // SAFETY: start-up runs alone.
         unsafe machineState.dom0IOMap = dom0
         unsafe machineState.guestIOMap = guest
         unsafe machineState.msrMap = msr
@@ -447,6 +456,7 @@ public enum StartUp {
             let root = vcpu.domain.state.physmap.root
         else { return false }
         vcpu.state.controlFrame = frame
+        // SAFETY: start-up runs alone.
         let isDom0 = vcpu.domain.state.isHardwareDomain
         SVMBackend.initialise(
             vcpu.vmcb, vcpu.svm, ioMap: unsafe isDom0 ? machineState.dom0IOMap : machineState.guestIOMap,
