@@ -10,7 +10,7 @@ sed -i 's#/boot/domu-initrd#/tmp/net-initrd#' "$config"
 svctl create -q "$config" >/dev/null || fail "create the Linux DomU"
 wait_console linux 120 "domu: ready"
 attach linux
-in_domu linux 20 "measure serve 5001 >/dev/null 2>&1 &" >/dev/null
+in_domu linux 20 "(measure serve 5001 &) >/dev/null 2>&1" >/dev/null
 svctl create -q /share/examples/Echo/Echo.cfg >/dev/null || fail "create the Swift guest"
 for address in 10.77.0.9 10.77.0.7; do
     until_true 20 "$address serves" /share/measure turns $address 5001 10
