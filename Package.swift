@@ -224,7 +224,7 @@ targets += [
     module("FuzzEntry", "Tests/Fuzz/Entry", ["FuzzTargets"]),
     tests("FuzzTargets"),
     tests("XenABI", ["SharedMemory"]),
-    tests("SharedMemory"),
+    tests("SharedMemory", ["XenABI"]),
     tests("RingProtocol", ["SharedMemory", "TestSupport"]),
     tests("DeviceProtocols", ["SharedMemory", "RingProtocol", "TestSupport"]),
     tests("XenBus", ["XenStoreService", "XenStoreWire", "Reactor", "SharedMemory", "XenABI"]),
