@@ -131,9 +131,8 @@ public enum GrantTable {
 /// A page of this guest's that another domain may map or copy; both are given back when the value goes.
 public struct GrantedPage: ~Copyable {
     public let reference: GrantReference
-    private let page: GuestPage
-    public var memory: MappedPage { page.memory }
-    public var frame: GuestFrame { page.frame }
+    public let frame: GuestFrame
+    public var memory: MappedPage { MappedPage(unsafeAddress: frame.address.rawValue) }
 
     /// Takes a page and grants it to `domain`.
     /// - Throws: `noMemory` or `noSpace`, or an error of setting the table up.
@@ -145,13 +144,15 @@ public struct GrantedPage: ~Copyable {
             page.frame, to: domain,
             flags: GrantEntryFlag.permitAccess | (readOnly ? GrantEntryFlag.readOnly : 0), as: reference)
         self.reference = reference
-        self.page = page
+        frame = page.forget()
     }
     /// The entry's flags as the hypervisor left them.
     public var flags: UInt16 { GrantTable.entry(reference).load(.flags) }
     deinit {
         // A page that a peer still has mapped cannot be used for anything else: both are then lost on purpose.
-        if GrantTable.revoke(reference) { GrantTable.giveReference(reference) }
+        guard GrantTable.revoke(reference) else { return }
+        GrantTable.giveReference(reference)
+        PageAllocator.give(frame)
     }
 }
 

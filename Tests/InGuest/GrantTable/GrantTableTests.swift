@@ -190,6 +190,26 @@ public func guestMain() {
             t.expect(false, "status \(error.rawValue)")
         }
     }
+    suite.test("a_page_dropped_while_mapped_is_not_used_again") { t throws(XenError) in
+        guard mapsItself else { return t.skip("needs a second domain") }
+        func expectLost() throws(XenError) {
+            let page = try GrantedPage(to: me)
+            let frame = page.frame
+            guard let mapping = try? MappedGrant(page.reference, of: me) else {
+                return t.expect(false, "mapping")
+            }
+            _ = consume page
+            guard let next = GuestPage() else { throw .noMemory }
+            t.expect(next.frame != frame, "a page that a peer has mapped came back as new")
+            try? mapping.unmap()
+        }
+        try expectLost()
+        let page = try GrantedPage(to: me)
+        let frame = page.frame
+        _ = consume page
+        guard let next = GuestPage() else { throw .noMemory }
+        t.expect(next.frame == frame, "a page that nobody had mapped is used again")
+    }
     suite.test("map_refusals") { t throws(XenError) in
         let page = try GrantedPage(to: me)
         guard let hole = UnusedFrames.take() else { throw .noMemory }
