@@ -59,6 +59,10 @@ guest: ## Boot GUEST=NAME (an example or in-guest test) or GUEST=path.elf as the
 	    *.elf) file="$$GUEST";; \
 	    *) if [ -d "GuestABI/Examples/$$GUEST" ]; then \
 	           $(HARNESS)/make-examples "$$GUEST"; file=$(BUILD)/examples/$$GUEST.elf; \
+	       elif [ ! -d "Tests/InGuest/$$GUEST" ]; then \
+	           echo "make guest: no guest is called $$GUEST; there are" \
+	               $$(cd GuestABI/Examples && ls -- */*.cfg | sed 's|/.*||') "and the tests" \
+	               $$(cd Tests/InGuest && ls -d -- */ | tr -d /) >&2; exit 2; \
 	       else Tests/InGuest/run-guests --build-only "$$GUEST"; file=$(BUILD)/guests/$$GUEST.elf; fi;; \
 	esac; \
 	[ -n "$(NOBUILD)" ] || $(MAKE) -s image; \

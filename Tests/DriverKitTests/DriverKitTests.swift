@@ -156,6 +156,65 @@ import XenBus
         #expect(frontend.lastError == .version(2) && !frontend.isConnected && server.deviceCount == 1)
     }
 
+    /// A backend that answers with the number of an earlier use of the same place, twice, and what was never asked.
+    @Test(arguments: ["stale", "twice", "wild", "index"]) func wrongAnswersEndTheConnection(kind: String)
+        throws
+    {
+        machine.addDevice(Adder.kind)
+        let back = machine.backendPath(Adder.kind)
+        let front = machine.frontendPath(Adder.kind)
+        let frontend = try machine.makeFrontend(Adder.self)
+        machine.store.set("\(back)/state", "2")
+        machine.work.run()
+        frontend.poll()
+        machine.store.set("\(back)/state", "4")
+        machine.work.run()
+        frontend.poll()
+        #expect(frontend.isConnected)
+        let reference = try #require(machine.store.read("\(front)/ring-ref").flatMap { UInt32($0) })
+        let page = try #require(machine.grants.page(GrantReference(rawValue: reference)))
+        var sums: [UInt32] = []
+        var failures: [DriverError] = []
+        func submit() throws {
+            try frontend.submit(Adder.Request(1, 2)) {
+                switch $0 {
+                case .success(let answer): sums.append(answer.sum)
+                case .failure(let error): failures.append(error)
+                }
+            }
+        }
+        func answer(_ slot: Int, number: UInt32, sum: UInt32) {
+            page.store(number, at: 64 + slot * 20)
+            page.store(sum, at: 64 + slot * 20 + 4)
+            page.store(UInt32(slot + 1), at: 8)
+            frontend.poll()
+        }
+        try submit()
+        let first = page.load(64, as: UInt32.self)
+        answer(0, number: first, sum: 3)
+        #expect(sums == [3] && frontend.lastError == nil)
+        try submit()
+        let second = page.load(64 + 20, as: UInt32.self)
+        #expect(second != first)
+        switch kind {
+        case "stale": answer(1, number: first, sum: 99)
+        case "wild": answer(1, number: 0xFFFF_FFFF, sum: 99)
+        case "twice":
+            try submit()
+            answer(1, number: second, sum: 4)
+            answer(2, number: second, sum: 99)
+        default:
+            page.store(UInt32(500), at: 8)
+            frontend.poll()
+        }
+        #expect(!sums.contains(99) && failures == [.disconnected] && frontend.state == .closing)
+        switch frontend.lastError {
+        case .unexpectedResponse: #expect(kind != "index")
+        case .ring: #expect(kind == "index")
+        default: Issue.record("lastError is \(String(describing: frontend.lastError))")
+        }
+    }
+
     @Test(arguments: UInt64(1)...40) func fuzz(seed: UInt64) {
         for report in [
             DriverFuzz.run(AdderService.self, seed: seed) { random, pages in

@@ -134,7 +134,7 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         guard !isStopped, waitPolling({ isConnected || isStopped }), isConnected else { throw .notConnected }
     }
 
-    /// Ends the connection for good and waits until the backend has let go.
+    /// Ends the connection for good and waits until the backend has let go, however long that takes: `stop` does not wait.
     public func close() {
         stop()
         _ = waitPolling { handshake.state == .closed || connection == nil }
