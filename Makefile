@@ -194,6 +194,9 @@ compat-tests: ## Compare the layout tables with the Xen headers of libxen-dev
 
 .PHONY: fuzz
 fuzz: ## Fuzz (SECONDS= SEED= TARGET= INPUT= GUEST=1; all: Tests/Fuzz/run)
+ifneq ($(GUEST),)
+	@test -n "$(NOBUILD)" || $(MAKE) -s image
+endif
 	@Tests/Fuzz/run SECONDS=$(SECONDS) SEED=$(SEED) TARGET="$(TARGET)" INPUT=$(INPUT) STEPS=$(STEPS) SKIP=$(SKIP) \
 	    GUEST=$(GUEST) VERBOSE=$(VERBOSE) COVERAGE=$(COVERAGE)
 

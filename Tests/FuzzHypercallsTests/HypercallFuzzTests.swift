@@ -2,22 +2,22 @@
 import FuzzHypercalls
 import Testing
 
-/// A few seconds of `make fuzz TARGET=hypercalls`, always the same, and every run that once found something.
+/// A few seconds of `make fuzz TARGET=hypercalls`, always the same. What fuzzing found is kept as
+/// tests of the parts that were at fault.
 @Suite struct HypercallFuzzTests {
-    @Test(arguments: 1...4) func nothingBreaks(_ seed: UInt64) throws {
-        var run = FuzzRun(seed: seed, stepCount: 1200)
-        run.stepsPerCheck = 8
+    @Test(arguments: 1...3) func nothingBreaks(_ seed: UInt64) throws {
+        let run = FuzzRun(seed: seed, stepCount: 600)
         try run.run()
     }
     @Test func aSeedAlwaysDoesTheSame() throws {
         var tables: [String] = []
-        for _ in 0..<2 { try FuzzRun(seed: 9, stepCount: 400).run { tables.append($0.table) } }
+        for _ in 0..<2 { try FuzzRun(seed: 9, stepCount: 200).run { tables.append($0.table) } }
         #expect(tables[0] == tables[1] && !tables[0].isEmpty)
     }
     /// The short run reaches what it is for: domains come and go, grants are mapped, channels bound, calls preempted.
     @Test func theCallsAreNotAllRefused() throws {
         var coverage = Coverage()
-        for seed in UInt64(20)..<23 { try FuzzRun(seed: seed, stepCount: 1500).run { coverage.merge($0) } }
+        for seed in UInt64(20)..<23 { try FuzzRun(seed: seed, stepCount: 1000).run { coverage.merge($0) } }
         for (number, command): (UInt32, UInt32) in [
             (36, 1), (36, 2), (36, 4), (36, 15), (20, 0), (20, 1), (20, 5), (32, 0), (32, 6), (12, 6),
             (12, 7), (24, 10), (29, 3),
@@ -30,13 +30,6 @@ import Testing
         }
         // Status 0 of single mappings.
         #expect((coverage.results[FuzzOperation(20, 100)]?[0] ?? 0) > 20)
-    }
-    /// Runs that failed before something was fixed: the seed, and the steps it took.
-    @Test(arguments: [
-        (1, 1800),  // a poll of port 0 left its timer behind
-        (160_985_009_391_395, 3100),  // a poll of a vCPU that went down and came up again
-    ]) func whatOnceBrokeHolds(_ seed: UInt64, _ steps: Int) throws {
-        try FuzzRun(seed: seed, stepCount: steps).run()
     }
     @Test func sourcesFromBytesEnd() {
         var source = RandomSource(bytes: [1, 2, 3])
