@@ -33,12 +33,26 @@ enum Adder: SplitDevice {
     }
 }
 
-/// Its backend; what it is asked while `holds` is set is answered later, newest first.
+/// The same with a ring of four pages.
+enum WideAdder: SplitDevice {
+    typealias Request = Adder.Request
+    typealias Response = Adder.Response
+    static var kind: StaticString { "wide-adder" }
+    static var ringPageOrder: UInt32 { 2 }
+}
+final class WideAdderService: DeviceService {
+    typealias Device = WideAdder
+    init(_ device: DeviceContext) throws(BackendError) {}
+    func serve(_ request: Adder.Request, _ reply: Reply<WideAdder>) {
+        reply.send(Adder.Response(sum: request.slot[word: 1] &+ request.slot[word: 2]))
+    }
+}
+
+/// Its backend: answers at once.
 final class AdderService: DeviceService {
     typealias Device = Adder
     private let device: DeviceContext
     private let start: UInt32
-    private var held: [(UInt32, Reply<Adder>)] = []
 
     init(_ device: DeviceContext) throws(BackendError) {
         self.device = device

@@ -62,6 +62,34 @@ import XenBus
         #expect(frontend.outstandingCount == 0 && server.deviceCount == 1)
     }
 
+    @Test func aRingOfSeveralPages() throws {
+        machine.addDevice(WideAdder.kind)
+        let server = try machine.startBackend(WideAdderService.self)
+        let frontend = try machine.makeFrontend(WideAdder.self)
+        try frontend.connect()
+        #expect(machine.grants.grantCount == 4)
+        var sums: [UInt32] = []
+        // (4 * 4096 - 64) / 20 slots, rounded down to a power of two.
+        for number in 0..<UInt32(512) {
+            try frontend.submit(Adder.Request(number, 1)) {
+                if case .success(let answer) = $0 { sums.append(answer.sum) }
+            }
+        }
+        #expect(throws: DriverError.ringFull) { try frontend.submit(Adder.Request(1, 1)) { _ in } }
+        machine.work.run()
+        frontend.poll()
+        #expect(sums == Array(1...512) && server.deviceCount == 1)
+        // A frontend that publishes more pages than the backend offered is refused, with the reason in the store.
+        frontend.close()
+        machine.store.set("\(machine.frontendPath(WideAdder.kind))/ring-page-order", "3")
+        machine.store.set("\(machine.frontendPath(WideAdder.kind))/state", "1")
+        machine.work.run()
+        machine.store.set("\(machine.frontendPath(WideAdder.kind))/state", "3")
+        machine.work.run()
+        let path = "/local/domain/0/error/backend/wide-adder/\(machine.domain.rawValue)/0/error"
+        #expect(machine.store.read(path)?.contains("ring-page-order") == true)
+    }
+
     @Test func theBackendComesAndGoes() throws {
         machine.addDevice(Adder.kind)
         let frontend = try machine.makeFrontend(Adder.self)
@@ -223,6 +251,7 @@ import XenBus
                     count: UInt32(random.below(4100)))
             },
             DriverFuzz.run(LateAdderService.self, seed: seed) { random, _ in Adder.Request(1, 2) },
+            DriverFuzz.run(WideAdderService.self, seed: seed) { random, _ in Adder.Request(1, 2) },
         ] {
             #expect(report.problems.isEmpty, "\(report)")
             // The runs do reach the states they are for.
