@@ -158,6 +158,15 @@ make_disk() {
     echo "/var/lib/swiftvisor/images/$1.img"
 }
 
+# svback_of [DOMID]: the number of the process svback that serves the domain, or any; nothing if there is none.
+svback_of() {
+    for process in /proc/[0-9]*; do
+        case $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) in
+            */svback\ *"${1:+ $1 }") echo "${process#/proc/}" ;;
+        esac
+    done
+}
+
 # free_bytes: memory that no domain has, as the hypervisor counts it.
 free_bytes() {
     svctl info --json | sed -n "s/.*\"free_memory_bytes\"[^0-9]*\([0-9]*\).*/\1/p"
@@ -174,6 +183,6 @@ nothing_left() {
             fail "the store still has /local/domain/0/backend/$kind/$2"
         fi
     done
-    no_backend() { ! pgrep -f "svback $2" && ! ls -d "/sys/class/net/vif$2."*; }
+    no_backend() { [ -z "$(svback_of "$2")" ] && ! ls -d "/sys/class/net/vif$2."*; }
     until_true 10 "svback and taps of domain $2 end" no_backend "$1" "$2"
 }
