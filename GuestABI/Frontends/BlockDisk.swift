@@ -104,17 +104,20 @@ public struct BlockDisk: ~Copyable {
     ) throws(BlockError) {
         try core.running().discard(sector: sector, sectorCount: count, isSecure: isSecure, completion)
     }
-    /// Waits until at most `count` requests are under way, calling completions.
+    /// Waits until at most `count` requests are under way, calling completions. From a completion of this disk: does not
+    /// wait.
     public func wait(forAtMost count: Int = 0) {
         let core = core
+        if core.queue?.isProcessing ?? false { return }
         EventLoop.wait { (core.queue?.outstandingCount ?? 0) <= count }
     }
 
-    // MARK: Requests that are waited for
+    // MARK: Requests that are waited for; from a completion of this disk they throw `busy`
 
     private func finish(
         _ start: (@escaping (BlockError?) -> Void) throws(BlockError) -> Void
     ) throws(BlockError) {
+        if core.queue?.isProcessing ?? false { throw .busy }
         var isDone = false
         var failure: BlockError?
         try start {

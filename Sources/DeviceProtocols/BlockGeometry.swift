@@ -66,4 +66,6 @@ public enum BlockError: Error, Equatable, Sendable {
     case protocolViolation
     /// No page or grant is free.
     case exhausted
+    /// A completion of this disk asked to wait for this disk: that wait would never end.
+    case busy
 }

@@ -84,7 +84,8 @@ public final class BlockQueue {
     private var waiting: [Job] = []
     private var firstWaiting = 0
     private let notify: () -> Void
-    private var isProcessing = false
+    /// Whether `process` runs, and with it perhaps a completion.
+    public private(set) var isProcessing = false
     /// Set once the backend broke the rules or the device was closed.
     public private(set) var end: BlockError?
 

@@ -204,6 +204,7 @@ private final class QueueBench {
         let queue = bench.queue
         func again(_ error: BlockError?) {
             count += 1
+            #expect(queue.isProcessing)
             if count < 50 {
                 try? queue.transfer(.read, sector: 0, data: QueueBench.data(512)) { again($0) }
             }
@@ -214,7 +215,7 @@ private final class QueueBench {
             bench.answer(request)
             try queue.process()
         }
-        #expect(count == 50 && queue.outstandingCount == 0)
+        #expect(count == 50 && queue.outstandingCount == 0 && !queue.isProcessing)
     }
 
     @Test func errorsBelongToTheirRequest() throws {

@@ -17,6 +17,7 @@ extension Text.StringInterpolation {
             case .closed: "closed"
             case .protocolViolation: "protocol violation"
             case .exhausted: "out of pages or grants"
+            case .busy: "busy"
             }
         appendInterpolation(name)
     }

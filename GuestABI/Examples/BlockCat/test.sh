@@ -65,15 +65,6 @@ holds_the_pattern() {
     expect_equal "last bytes of the image after $1" f6cb56ca8ed1770b "$(bytes_at 2097151)"
 }
 
-# svback_of DOMID: the number of the backend process.
-svback_of() {
-    for process in /proc/[0-9]*; do
-        case $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) in
-            */svback\ *" $1 ") echo "${process#/proc/}" ;;
-        esac
-    done
-}
-
 say "behind svback"
 behind_svback "info check write verify seed=7 chunk=256" rw
 finish "32768 sectors of 512" "read-only false, flush true" "discard true, persistent false" \
@@ -94,6 +85,14 @@ wait_console "$name" 60 "^blockcat: write 4096 of"
 kill -9 "$(svback_of "$id")" || fail "there is no svback $id"
 finish "^blockcat: verified"
 holds_the_pattern "svback was killed"
+
+say "svback leaves while it works"
+behind_svback "write verify seed=7 chunk=16" rw
+wait_console "$name" 60 "^blockcat: write 4096 of"
+xenstore-write "/local/domain/0/backend/vbd/$id/51712/state" 5
+wait_console "$name" 60 "^blockcat: write failed: closed"
+wait_console "$name" 10 "^blockcat: done"
+nothing_left "$name" "$id"
 
 say "behind xen-blkback"
 modprobe loop
