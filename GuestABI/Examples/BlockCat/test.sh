@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The block frontend behind svback and behind Linux's own xen-blkback: every kind of request and refusal, large and small
 # rings, with and without indirect and persistent requests, read-only; what is written is what the file holds.
-# Limit: 200
+# Limit: 300
 . /usr/lib/swiftvisor/testing.sh
 
 image=$(make_disk blockcat 16)
@@ -38,8 +38,8 @@ behind_svback() {
     id=$(domid $name)
     expect "unpause" svctl unpause "$name"
 }
-# behind_blkback CMDLINE w|r: what xl writes for a disk, and the device number its hotplug script finds.
-behind_blkback() {
+# by_hand CMDLINE w|r PARAMS COMMAND…: what xl writes for a disk; the command starts the backend. Waits for the guest's end.
+by_hand() {
     configure "$1"
     expect "create without a disk, paused" svctl create -p "$WORK/$name.cfg"
     id=$(domid $name)
@@ -49,15 +49,20 @@ behind_blkback() {
     xenstore-chmod -r "/local/domain/$id/device" "n$id" r0
     xenstore-write "$back/frontend" "$front" "$back/frontend-id" "$id" "$back/online" 1 "$back/removable" 0 \
         "$back/bootable" 1 "$back/dev" xvda "$back/type" phy "$back/mode" "$2" "$back/device-type" disk \
-        "$back/discard-enable" 1 "$back/params" "$loop" "$back/state" 1
+        "$back/discard-enable" 1 "$back/params" "$3" "$back/state" 1
     xenstore-chmod -r "/local/domain/0/backend/vbd/$id" n0 "r$id"
-    xenstore-write "$back/physical-device" "7:${loop#/dev/loop}" "$back/hotplug-status" connected
-    until_true 10 "xen-blkback takes the disk" in_state "$back" 2
+    shift 3
+    "$@"
+    until_true 10 "the backend takes the disk" in_state "$back" 2
     expect "unpause" svctl unpause "$name"
     wait_console "$name" 60 "^blockcat: done"
     until_true 20 "domain $name leaves the list" is_gone "$name"
     xenstore-rm "/local/domain/0/backend/vbd/$id"
 }
+# The device number is what xl's hotplug script finds.
+loop_is_there() { xenstore-write "$back/physical-device" "7:${loop#/dev/loop}" "$back/hotplug-status" connected; }
+behind_blkback() { by_hand "$1" "$2" "$loop" loop_is_there; }
+persistent_svback() { /usr/sbin/svback --store /run/xenstored/socket --persistent-grants "$id" & }
 in_state() { [ "$(xenstore-read "$1/state")" = "$2" ]; }
 bytes_at() { dd if="$image" bs=8 skip="$1" count=1 2>/dev/null | od -A n -t x1 | tr -d ' '; }
 holds_the_pattern() {
@@ -78,6 +83,11 @@ sum=$(sha256sum <"$image")
 behind_svback "info check verify seed=8 size=4" ro
 finish "read-only true" "check: ok refuses to write" "check: ok refuses to discard" "^blockcat: verified"
 expect_equal "the image after a read-only guest" "$sum" "$(sha256sum <"$image")"
+
+by_hand "info check write verify seed=9 chunk=256" w "$image" persistent_svback
+finish "persistent true" "indirect 64" "^check: finished" "^blockcat: verified"
+behind_svback "verify seed=9" rw
+finish "^blockcat: verified"
 
 say "svback killed while it works"
 behind_svback "write verify seed=7 chunk=16" rw
