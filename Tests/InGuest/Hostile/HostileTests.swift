@@ -44,7 +44,7 @@ public func guestMain() {
             slowest = max(slowest, Clock.now - asked)
             try Scheduler.sleep(until: Clock.now + 5_000_000)
         }
-        t.expect(slowest < 2 * second, "the peer took \(slowest) ns to answer")
+        t.expect(slowest < 4 * second, "the peer took \(slowest) ns to answer")
         let info = try DomainControl.info(id)
         if let ends {
             t.expect(info.has(DomainInfoFlag.shutdown), "the attacker does not end; flags \(hex: info.flags)")
@@ -160,7 +160,7 @@ public func guestMain() {
             let address = window.address.rawValue
             var mapped = 0
             var copied = 0
-            for round: UInt32 in 0..<4000 {
+            for round: UInt32 in 0..<1200 {
                 let reference = GrantReference(rawValue: 8 + round % 32)
                 do throws(GrantStatus) {
                     let mapping = try GrantTable.map(reference, of: id, at: address)
@@ -187,8 +187,8 @@ public func guestMain() {
                 } catch {}
                 if round % 64 == 0 { try Scheduler.yield() }
             }
-            t.expect(mapped > 50, "only \(mapped) of 4000 mappings")
-            t.expect(copied > 50, "only \(copied) of 4000 copies")
+            t.expect(mapped > 20, "only \(mapped) of 1200 mappings")
+            t.expect(copied > 20, "only \(copied) of 1200 copies")
         }
     }
     suite.test("destroyed_with_grants_mapped_and_ports_half_open") { t throws(XenError) in
