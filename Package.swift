@@ -31,7 +31,9 @@ func tests(_ module: String, _ extra: [Target.Dependency] = []) -> Target {
 
 /// A guest of the in-guest suite: a static library that the Makefile links with the guest start-up code.
 func guest(_ name: String) -> Target {
-    module("Guest\(name)", "Tests/InGuest/\(name)", ["GuestABI", "GuestTesting", "XenABI", "SharedMemory", "XenBus"])
+    module(
+        "Guest\(name)", "Tests/InGuest/\(name)",
+        ["GuestABI", "GuestTesting", "XenABI", "SharedMemory", "XenBus"])
 }
 
 // MARK: Shared modules: no platform imports, no dependencies.
