@@ -43,8 +43,8 @@ expect "create" svctl create "$config" "device=[ 'type=entropy,quota=7' ]"
 wait_console entropy 10 "^no entropy: the backend has none"
 until_true 10 "it leaves" is_gone entropy
 
-say "a backend that is killed, and one that is stopped, under a running guest"
-expect "create" svctl create -p "$config" cmdline=....
+say "a backend that is killed, one that is stopped, and svd killed, under a running guest"
+expect "create" svctl create -p "$config" cmdline=.......
 id=$(domid entropy)
 expect "unpause" svctl unpause entropy
 wait_console entropy 10 "^random: " 3
@@ -54,7 +54,12 @@ wait_console entropy 20 "^random: " 4
 kill "$backend"
 wait "$backend" || fail "the stopped backend ended with $?"
 start_backend
+wait_console entropy 30 "^random: " 6
+kill -9 "$(cat /run/svd/svd.pid)"
+expect "svd starts again" /etc/init.d/svd start
 wait_console entropy 30 "^random: " 7
+# The device of a domain that svd took over ends like any other.
+wait_console entropy 30 "^random: " 10
 wait_console entropy 10 "^of 32768 bits" 3
 no_trace "$id"
 grep -q "taking over the rings" "$WORK/backend.log" || fail "no ring was taken over: $(cat "$WORK/backend.log")"
