@@ -70,6 +70,14 @@ final class GuestFuzzer {
         default: next()
         }
     }
+    /// An address at which nothing of ours is: what stands elsewhere could be taken for an order to shut down.
+    private func badAddress() -> UInt64 {
+        switch below(3) {
+        case 0: 0 &- 1 &- below(4096)
+        case 1: 0xffff_8000_0000_0000
+        default: 1 &<< (37 + below(27))
+        }
+    }
     private func domain() -> UInt16 {
         switch below(8) {
         case 0, 1, 2: DomainID.caller.rawValue
@@ -87,7 +95,7 @@ final class GuestFuzzer {
         once(in: 4) ? UInt32(truncatingIfNeeded: edge()) : 8 + UInt32(below(16))
     }
     /// Room for up to 8 KiB, now and then where there is none.
-    private func room() -> UInt64 { once(in: 40) ? edge() : blocks[0] + below(6 * 512) * 8 }
+    private func room() -> UInt64 { once(in: 40) ? badAddress() : blocks[0] + below(6 * 512) * 8 }
     /// Writes words to a block of our own, where that can be written, and gives its address.
     private func stage<let count: Int>(_ words: InlineArray<count, UInt64>) -> UInt64 {
         let page = blocks[Int(below(UInt64(Self.pageCount)))]
@@ -96,7 +104,7 @@ final class GuestFuzzer {
             let at = Int(offset) + 8 * index
             if at <= 4088 { MappedPage(unsafeAddress: page).store(words[index], at: at) }
         }
-        return once(in: 40) ? edge() : page + offset
+        return once(in: 40) ? badAddress() : page + offset
     }
     /// Room that `stage` gave and that we can read: not one of the bad addresses.
     private func isOurs(_ block: UInt64) -> Bool {
@@ -358,7 +366,7 @@ final class GuestFuzzer {
                 page.store(index == 0 ? below(12) : 0, at: 64 * index + 16)
                 page.store(blocks[2], at: 64 * index + 24)
             }
-            call(HypercallNumber.multicall, once(in: 12) ? edge() : entries, 4)
+            call(HypercallNumber.multicall, once(in: 12) ? badAddress() : entries, 4)
         case 2: call(50 &+ UInt32(truncatingIfNeeded: edge()) & 0x7fff_ffff, edge(), edge(), edge())
         case 3:
             // What we are refused, or what takes no known number.
