@@ -107,8 +107,8 @@ image: ## Build the hypervisor image, build/swiftvisor
 	@ls -l $(BUILD)/swiftvisor | awk '{ print "   " $$NF ": " $$5 " bytes" }'
 
 .PHONY: examples
-examples: ## Build the guests of GuestABI/Examples into build/examples/NAME.elf
-	@$(HARNESS)/make-examples
+examples: ## Build the guests of GuestABI/Examples into build/examples/NAME.elf (EXAMPLES="Name …" for some)
+	@$(HARNESS)/make-examples $(EXAMPLES)
 
 .PHONY: new-driver
 new-driver: ## Make the skeleton of a split device NAME=foo: frontend, backend, host test, guest (Docs/WritingADriver.md)
