@@ -76,10 +76,21 @@ expect "create" svctl create /share/examples/Echo/Echo.cfg
 id=$(domid echo)
 wait_console echo 20 "echo: port 7 is open"
 all_of_it "vif$id.0"
+# The backend dies in the middle of a transfer and another one takes its rings over.
+there_and_back "$WORK/data" 120 >"$WORK/sum" &
+transfer=$!
+before=$(packets "vif$id.0")
+moves() { [ "$(packets "vif$id.0")" -gt $((before + 20)) ]; }
+until_true 10 "packets move" moves
+kill -9 "$(svback_of "$id")" || fail "there is no svback $id"
+wait "$transfer"
+expect_equal "checksum over a new svback" "$sum" "$(cat "$WORK/sum")"
 expect "shut down" svctl shutdown echo
 nothing_left echo "$id"
 
 say "behind Linux's own backend"
+# Loaded, it would take the devices of other tests.
+trap 'svctl destroy echo 2>/dev/null; modprobe -r xen-netback' EXIT
 grep -v ^vif /share/examples/Echo/Echo.cfg >"$WORK/echo.cfg"
 expect "create without a card, paused" svctl create -p "$WORK/echo.cfg"
 id=$(domid echo)
@@ -92,12 +103,23 @@ xenstore-chmod -r "/local/domain/$id/device" "n$id" r0
 xenstore-write "$back/frontend" "$front" "$back/frontend-id" "$id" "$back/online" 1 "$back/script" /bin/true \
     "$back/mac" 00:16:3e:00:00:07 "$back/bridge" xenbr0 "$back/handle" 0 "$back/type" vif "$back/state" 1
 xenstore-chmod -r "/local/domain/0/backend/vif/$id" n0 "r$id"
-until_true 10 "xen-netback makes vif$id.0" test -d "/sys/class/net/vif$id.0"
-ip link set "vif$id.0" master xenbr0 up
-xenstore-write "$back/hotplug-status" connected
+plug() {
+    until_true 10 "xen-netback makes vif$id.0" test -d "/sys/class/net/vif$id.0"
+    ip link set "vif$id.0" master xenbr0 up
+    xenstore-write "$back/hotplug-status" connected
+}
+plug
 expect "unpause" svctl unpause echo
 wait_console echo 20 "echo: port 7 is open"
 all_of_it "vif$id.0"
+
+# The backend lets go of the card and takes it again: it finds the rings where it left them.
+driver=/sys/bus/xen-backend/drivers/vif
+echo "vif-$id-0" >$driver/unbind || fail "xen-netback does not let go"
+echo "vif-$id-0" >$driver/bind || fail "xen-netback does not take the card again"
+plug
+until_true 30 "the guest answers again" ping -c 1 -W 1 $address
+expect_equal "checksum after a reconnection" "$sum" "$(there_and_back "$WORK/data")"
 expect "destroy" svctl destroy echo
 xenstore-rm "/local/domain/0/backend/vif/$id"
 nothing_left echo "$id"
