@@ -54,6 +54,12 @@ public struct LocalAPIC: BitwiseCopyable {
         write(0x38, 0)
         write(0x32, UInt32(Self.timerVector))
     }
+    /// Lets the timer interrupt once, or again after each further span until it is armed anew.
+    func setRepeating(_ repeats: Bool) {
+        write(0x32, UInt32(Self.timerVector) | (repeats ? 1 << 17 : 0))
+    }
+    /// Has the APIC look again for what it has to offer. No effect on a real one, which never forgets.
+    func offerAgain() { write(0x08, 0) }
     /// One interrupt after `span` ns; `UInt64.max`: none.
     public func arm(nanoseconds span: UInt64) {
         guard span != .max else {

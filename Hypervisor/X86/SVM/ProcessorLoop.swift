@@ -13,8 +13,10 @@ struct Processor {
     /// Vectors that arrived and wait for the loop; their ends of interrupt are owed.
     var pending = VectorSet()
     var hasPending = false
-    /// The deadline the timer is armed for.
+    /// The deadline the timer is armed for; 0 after it fired.
     var armedDeadline: UInt64 = .max
+    /// The timer fires again by itself; see `ProcessorLoop.arm`.
+    var timerRepeats = false
     /// The vCPU whose vector state is in the registers.
     var loaded: Ref<VirtualCPU>?
     var nextASID: UInt32 = 1
@@ -57,26 +59,65 @@ struct ProcessorLoop: ~Copyable {
             updateTimer(cpu)
             guard let vcpu = hypervisor.state.scheduler.current[cpu] else {
                 // Idle: interrupts were looked at with them off, so none is lost before HLT.
-                if !processor.state.hasPending { cx86_sti_hlt_cli() }
+                if !processor.state.hasPending {
+                    if processor.state.features.isEmulator {
+                        repeatTimer()
+                        processor.state.apic.offerAgain()
+                    }
+                    cx86_sti_hlt_cli()
+                }
                 continue
             }
             prepareEntry(vcpu)
             enter(vcpu)
             processor.state.exitCount &+= 1
+            if processor.state.exitCount & 63 == 0, processor.state.features.isEmulator {
+                findLostInterrupt()
+            }
             handleExit(vcpu)
         }
     }
 
+    // QEMU's emulator (7.2 at least) may forget that the APIC has an interrupt for the CPU: it notes that in a word to which
+    // both the timer's thread and every VMRUN and #VMEXIT write, without a lock (`interrupt_request`). Nobody would wake an
+    // idle CPU then, or end a guest's turn. So the APIC is asked again before each HLT and, when a deadline has passed by
+    // far, among many exits; and long spans are timed by a timer that repeats, for guests that make no exits, and all spans
+    // of an idle CPU, which makes none either.
+
+    private func findLostInterrupt() {
+        let deadline = processor.state.armedDeadline
+        guard deadline != .max, deadline &+ 300_000 < hypervisor.state.now() else { return }
+        processor.state.apic.offerAgain()
+    }
+    private func arm(_ span: UInt64) {
+        let repeats = processor.state.features.isEmulator && span != .max && span >= 1_000_000
+        if repeats != processor.state.timerRepeats {
+            processor.state.timerRepeats = repeats
+            processor.state.apic.setRepeating(repeats)
+        }
+        processor.state.apic.arm(nanoseconds: span)
+    }
+
+    /// Before an emulated CPU sleeps: the interrupt that ends a short sleep comes again if it is forgotten.
+    private func repeatTimer() {
+        let deadline = processor.state.armedDeadline
+        guard deadline != .max, !processor.state.timerRepeats else { return }
+        let now = hypervisor.state.now()
+        processor.state.timerRepeats = true
+        processor.state.apic.setRepeating(true)
+        // No faster than can be served.
+        processor.state.apic.arm(nanoseconds: max(deadline > now ? deadline &- now : 0, 20_000))
+    }
     private func updateTimer(_ cpu: Int) {
         let deadline = hypervisor.nextDeadline(cpu: cpu)
         guard deadline != processor.state.armedDeadline else { return }
         processor.state.armedDeadline = deadline
         guard deadline != .max else {
-            processor.state.apic.arm(nanoseconds: .max)
+            arm(.max)
             return
         }
         let now = hypervisor.state.now()
-        processor.state.apic.arm(nanoseconds: deadline > now ? deadline &- now : 0)
+        arm(deadline > now ? deadline &- now : 0)
     }
 
     /// Takes everything that arrived, highest vector first.
@@ -86,7 +127,7 @@ struct ProcessorLoop: ~Copyable {
             processor.state.pending[vector] = false
             switch vector {
             case LocalAPIC.timerVector:
-                processor.state.armedDeadline = .max
+                processor.state.armedDeadline = 0
                 hypervisor.runTimers(cpu: processor.state.number)
             case LocalAPIC.kickVector: break
             case LocalAPIC.serialVector: Machine.serialInput()
