@@ -155,7 +155,7 @@ if Context.environment["LWIP"] != nil {
             name: "Network",
             dependencies: ["GuestABI", "XenABI", "XenBus", "DeviceProtocols", "CNetworkStack"],
             path: "GuestABI/Examples/Network", exclude: ["Stack", "README.md"], swiftSettings: settings),
-        example("Echo", ["Network"]),
+        example("Echo", ["Network", "XenBus"]),
         example("KV", ["Network", "KeyValue"], exclude: ["KeyValue"]),
     ]
 }

@@ -63,6 +63,8 @@ public final class FrontendDevice {
     private var handshake: FrontendHandshake
     private var watch: XenStoreWatch?
     private var wantsToStay = true
+    /// The backend is still closed from an earlier connection: it opens when it sees that we start over.
+    private var awaitsBackend = false
 
     /// Our state, as written to the store.
     public var state: DeviceState { handshake.state }
@@ -142,16 +144,21 @@ public final class FrontendDevice {
         do throws(XenStoreFailure) {
             // A frontend that ran in this domain before may have left another state.
             if try readState(path) != .initialising {
+                awaitsBackend = true
                 try store.write("\(path)/\(XenBusKey.state)", StoreText(DeviceState.initialising.value))
             }
             watch = try store.watch("\(backendPath)/\(XenBusKey.state)") { _ in self.look() }
         } catch { throw .store(error) }
     }
-    /// Starts, and waits until the device is connected.
+    /// Starts, or starts over after the device was closed, and waits until it is connected.
     public func connect() throws(FrontendFailure) {
         try start()
         wantsToStay = true
-        _ = reopenIfClosed()
+        if state == .closing, !store.wait(until: { state == .closed }) { throw .noAnswer }
+        if reopenIfClosed() {
+            awaitsBackend = true
+            look()
+        }
         let decided = store.wait { isConnected || failure != nil }
         if let failure { throw failure }
         if !decided { throw .noAnswer }
@@ -198,6 +205,11 @@ public final class FrontendDevice {
             return
         }
         backendState = seen
+        if seen == .closing || seen == .closed {
+            if awaitsBackend { return }
+        } else {
+            awaitsBackend = false
+        }
         switch seen {
         case .unknown:
             // The backend's directory is gone: as if it had closed, once it was there.

@@ -97,6 +97,24 @@ final class DeviceBench {
         #expect(throws: FrontendFailure.malformed("device/vbd/51712/backend-id")) { _ = try bench.device() }
     }
 
+    @Test(arguments: [false, true]) func connectsAfterAnEarlierFrontendClosed(_ atOnce: Bool) throws {
+        for round in 1...3 {
+            // The backend is closed at first from the second round on.
+            let device = try bench.device(connectsAtOnce: atOnce)
+            try device.connect()
+            #expect(device.isConnected && bench.uses == round)
+            try device.disconnect()
+            bench.settle()
+            #expect(bench.state(DeviceBench.back) == .closed && device.state == .closed)
+        }
+        let device = try bench.device(connectsAtOnce: atOnce)
+        for round in 4...5 {
+            // The same device, closed and opened again.
+            try device.connect()
+            #expect(device.isConnected && bench.uses == round)
+            try device.disconnect()
+        }
+    }
     @Test(arguments: [false, true]) func connects(_ atOnce: Bool) throws {
         try bench.bench.write("\(DeviceBench.front)/ring-page-order", "2")
         try bench.bench.service.client.setPermissions(
@@ -187,6 +205,11 @@ final class DeviceBench {
         bench.settle()
         #expect(device.failure == .protocolViolation && !device.isConnected)
         #expect(bench.backend.state == .closed && device.state == .closed)
+        try device.connect()
+        device.fail(.protocolViolation)
+        // Also at once: what is being closed is waited for.
+        try device.connect()
+        #expect(device.isConnected && device.failure == nil)
     }
 
     @Test func noSequenceOfBackendStatesDoesHarm() throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestABI
 import Network
+import XenBus
 
 /// Sends back what a client sends; when the client finishes, it gets the rest, then the end.
 final class EchoSession: TCPSession {
@@ -11,6 +12,17 @@ final class EchoSession: TCPSession {
     }
 }
 
+/// Connects the card and gives it back, some times: for the test that nothing gets lost.
+func openAndClose() throws(FrontendFailure) {
+    let store: XenStore
+    do throws(XenStoreFailure) { store = try XenStore.open() } catch { throw .store(error) }
+    for round in 1...5 {
+        let card = try NetFrontend(store)
+        card.close()
+        Console.print("echo: card closed \(round) times, \(FreeMemory.byteCount >> 10) KiB free")
+    }
+}
+
 @c(guest_main)
 public func guestMain() {
     guard let settings = NetworkSettings(commandLine: BootInformation.current.commandLine) else {
@@ -18,6 +30,7 @@ public func guestMain() {
         return
     }
     do {
+        if BootInformation.current.commandLine.contains("reopen") { try openAndClose() }
         try Network.start(settings)
         guard Network.listen(port: 7, open: { EchoSession($0) }) else { return }
         _ = Network.listen(port: 5001, open: { MeasureSession($0) })
