@@ -154,7 +154,15 @@ public final class FrontendDevice {
     public func connect() throws(FrontendFailure) {
         try start()
         wantsToStay = true
-        if state == .closing, !store.wait(until: { state == .closed }) { throw .noAnswer }
+        if state == .closing || state == .closed {
+            // A backend that has not acted on the close would take the new beginning for nothing new.
+            let isReady = store.wait {
+                isConnected
+                    || state == .closed && backendState != .closing && backendState != .connected
+                        && backendState != .initialised
+            }
+            if !isReady { throw .noAnswer }
+        }
         if reopenIfClosed() {
             awaitsBackend = true
             look()

@@ -141,6 +141,29 @@ final class DeviceBench {
         #expect(device.isConnected && bench.uses == 2)
     }
 
+    @Test func aNewBeginningWaitsForTheBackend() throws {
+        let device = try bench.device()
+        try device.connect()
+        // Somebody writes the backend's state; the backend itself learns of the close only later.
+        bench.isBackendAlive = false
+        try bench.bench.write("\(DeviceBench.back)/state", "5")
+        bench.bench.settle()
+        #expect(device.state == .closed)
+        var rounds = 0
+        let runs = bench.bench.whileAsleep
+        bench.bench.whileAsleep = { [bench] in
+            rounds += 1
+            if rounds == 10 {
+                #expect(bench.state(DeviceBench.front) == .closed)
+                bench.isBackendAlive = true
+            }
+            runs()
+        }
+        try device.connect()
+        #expect(rounds >= 10)
+        #expect(device.isConnected && bench.uses == 2 && bench.backend.state == .connected)
+    }
+
     @Test func theBackendClosesAndReappears() throws {
         let device = try bench.device()
         try device.connect()
