@@ -60,10 +60,7 @@ struct ProcessorLoop: ~Copyable {
             guard let vcpu = hypervisor.state.scheduler.current[cpu] else {
                 // Idle: interrupts were looked at with them off, so none is lost before HLT.
                 if !processor.state.hasPending {
-                    if processor.state.features.isEmulator {
-                        repeatTimer()
-                        processor.state.apic.offerAgain()
-                    }
+                    if processor.state.features.isEmulator { processor.state.apic.offerAgain() }
                     cx86_sti_hlt_cli()
                 }
                 continue
@@ -81,8 +78,7 @@ struct ProcessorLoop: ~Copyable {
     // QEMU's emulator (7.2 at least) may forget that the APIC has an interrupt for the CPU: it notes that in a word to which
     // both the timer's thread and every VMRUN and #VMEXIT write, without a lock (`interrupt_request`). Nobody would wake an
     // idle CPU then, or end a guest's turn. So the APIC is asked again before each HLT and, when a deadline has passed by
-    // far, among many exits; and long spans are timed by a timer that repeats, for guests that make no exits, and all spans
-    // of an idle CPU, which makes none either.
+    // far, among many exits; and long spans are timed by a timer that repeats, for guests that make no exits.
 
     private func findLostInterrupt() {
         let deadline = processor.state.armedDeadline
@@ -98,16 +94,6 @@ struct ProcessorLoop: ~Copyable {
         processor.state.apic.arm(nanoseconds: span)
     }
 
-    /// Before an emulated CPU sleeps: the interrupt that ends a short sleep comes again if it is forgotten.
-    private func repeatTimer() {
-        let deadline = processor.state.armedDeadline
-        guard deadline != .max, !processor.state.timerRepeats else { return }
-        let now = hypervisor.state.now()
-        processor.state.timerRepeats = true
-        processor.state.apic.setRepeating(true)
-        // No faster than can be served.
-        processor.state.apic.arm(nanoseconds: max(deadline > now ? deadline &- now : 0, 20_000))
-    }
     private func updateTimer(_ cpu: Int) {
         let deadline = hypervisor.nextDeadline(cpu: cpu)
         guard deadline != processor.state.armedDeadline else { return }
