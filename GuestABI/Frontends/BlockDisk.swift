@@ -71,6 +71,10 @@ public struct BlockDisk: ~Copyable {
         (core.queue?.directCount ?? 0, core.queue?.indirectCount ?? 0)
     }
 
+    /// Connects once more after the backend closed the device or broke the rules, and waits for it. Nothing if the disk is
+    /// connected. Buffers made before remain usable if the backend is the same domain.
+    public func reconnect() throws(FrontendFailure) { try device.connect() }
+
     /// Memory for requests to this disk, of `byteCount` bytes rounded up to whole pages; at most 16 MiB.
     /// - Throws: `exhausted`, `bufferTooSmall` for 0 and for more than 16 MiB.
     public func makeBuffer(byteCount: Int) throws(BlockError) -> BlockBuffer {

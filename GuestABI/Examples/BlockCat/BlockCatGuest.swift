@@ -139,10 +139,13 @@ public func guestMain() {
         words = Words(BootInformation.current.commandLine)
         while let word = words.next() {
             if word.contains("=") { continue }
-            do throws(BlockError) { try run(word, disk, settings) } catch {
-                Console.print("blockcat: \(word) failed: \(error)")
-                break
-            }
+            var failure: BlockError?
+            do throws(BlockError) { try run(word, disk, settings) } catch { failure = error }
+            guard let failure else { continue }
+            Console.print("blockcat: \(word) failed: \(failure)")
+            guard failure == .closed || failure == .protocolViolation else { break }
+            try disk.reconnect()
+            Console.print("blockcat: connected again")
         }
         let counts = disk.requestCounts
         Console.print("blockcat: \(counts.direct) direct and \(counts.indirect) indirect requests")

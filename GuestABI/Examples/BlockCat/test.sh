@@ -36,6 +36,7 @@ behind_svback() {
     configure "$1" "format=raw,vdev=xvda,access=$2,target=$image"
     expect "create" svctl create -p "$WORK/$name.cfg"
     id=$(domid $name)
+    backend=$(svback_of "$id")
     expect "unpause" svctl unpause "$name"
 }
 # by_hand CMDLINE w|r PARAMS COMMAND…: what xl writes for a disk; the command starts the backend. Waits for the guest's end.
@@ -84,25 +85,30 @@ behind_svback "info check verify seed=8 size=4" ro
 finish "read-only true" "check: ok refuses to write" "check: ok refuses to discard" "^blockcat: verified"
 expect_equal "the image after a read-only guest" "$sum" "$(sha256sum <"$image")"
 
-by_hand "info check write verify seed=9 chunk=256" w "$image" persistent_svback
+by_hand "info check write verify seed=7 chunk=256" w "$image" persistent_svback
 finish "persistent true" "indirect 64" "^check: finished" "^blockcat: verified"
-behind_svback "verify seed=9" rw
+behind_svback "verify seed=7" rw
 finish "^blockcat: verified"
 
 say "svback killed while it works"
-behind_svback "write verify seed=7 chunk=16" rw
-wait_console "$name" 60 "^blockcat: write 4096 of"
-kill -9 "$(svback_of "$id")" || fail "there is no svback $id"
+small=$image
+image=$(make_disk blockcat64 64)
+behind_svback "write verify seed=7 chunk=16 depth=4" rw
+wait_console "$name" 60 "^blockcat: write 16384 of"
+expect "kill svback" kill -9 "$backend"
 finish "^blockcat: verified"
-holds_the_pattern "svback was killed"
 
-say "svback leaves while it works"
-behind_svback "write verify seed=7 chunk=16" rw
-wait_console "$name" 60 "^blockcat: write 4096 of"
-xenstore-write "/local/domain/0/backend/vbd/$id/51712/state" 5
+say "svback leaves while it works, and comes back"
+behind_svback "write rewrite seed=7 chunk=16 depth=4" rw
+wait_console "$name" 60 "^blockcat: write 16384 of"
+expect "close the device" xenstore-write "/local/domain/0/backend/vbd/$id/51712/state" 5
 wait_console "$name" 60 "^blockcat: write failed: closed"
+wait_console "$name" 20 "^blockcat: connected again"
+wait_console "$name" 60 "^blockcat: rewrite 65536 KiB"
 wait_console "$name" 10 "^blockcat: done"
 nothing_left "$name" "$id"
+rm "$image"
+image=$small
 
 say "behind xen-blkback"
 modprobe loop
