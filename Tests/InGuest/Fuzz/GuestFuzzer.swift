@@ -226,8 +226,8 @@ final class GuestFuzzer {
         case 5:
             let place = Int(below(UInt64(Self.remembered)))
             if ports[place] != 0 {
-                call(number, UInt64(EventChannelOperation.close), stage([UInt64(ports[place])]))
-                ports[place] = 0
+                let block = stage([UInt64(ports[place])])
+                if call(number, UInt64(EventChannelOperation.close), block) == 0 { ports[place] = 0 }
             }
         case 6: call(number, UInt64(EventChannelOperation.bindVCPU), stage([half(UInt64(port()), below(3))]))
         case 7:
