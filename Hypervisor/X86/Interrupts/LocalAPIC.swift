@@ -55,7 +55,10 @@ public struct LocalAPIC: BitwiseCopyable {
         write(0x32, UInt32(Self.timerVector))
     }
     /// Lets the timer interrupt once, or again after each further span until it is armed anew.
+    /// It is stopped until then: the count of a short span that is over would repeat at once and without end, which on an
+    /// emulator leaves the CPU no time to write another.
     func setRepeating(_ repeats: Bool) {
+        write(0x38, 0)
         write(0x32, UInt32(Self.timerVector) | (repeats ? 1 << 17 : 0))
     }
     /// Has the APIC look again for what it has to offer. No effect on a real one, which never forgets.
