@@ -22,6 +22,8 @@ struct DomainNodes {
     var machineHome: String { "/vm/\(uuid)" }
     var libraryHome: String { "/libxl/\(id.rawValue)" }
     static let backendHome = "/local/domain/0/backend"
+    /// Where backends say what is wrong with a device.
+    static let backendErrorHome = "/local/domain/0/error/backend"
 
     /// Readable by the domain.
     private var readOnly: [String] { ["n0", "r\(id.rawValue)"] }
@@ -176,10 +178,11 @@ struct DomainNodes {
             frontendKeys: front)
     }
 
-    /// All trees that go when the domain goes.
+    /// All trees that go when the domain goes; what its backends reported about it is among them.
     var roots: [String] {
-        [home, machineHome, libraryHome]
-            + (["vbd", "vif", "console"] + Set(configuration.devices.map(\.type)).sorted())
-            .map { "\(Self.backendHome)/\($0)/\(id.rawValue)" }
+        let types = ["vbd", "vif", "console"] + Set(configuration.devices.map(\.type)).sorted()
+        return [home, machineHome, libraryHome]
+            + types.map { "\(Self.backendHome)/\($0)/\(id.rawValue)" }
+            + types.map { "\(Self.backendErrorHome)/\($0)/\(id.rawValue)" }
     }
 }

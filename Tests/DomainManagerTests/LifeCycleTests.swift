@@ -268,8 +268,10 @@ import XenABI
         record.isStarted = true
         try machine.records.save(record)
         try machine.store.write("/local/domain/7/name", "web1")
+        try machine.store.write("/local/domain/0/error/backend/vbd/7/51712/error", "the ring is broken")
         try machine.restartDaemon()
         #expect(machine.isClean)
+        #expect(!machine.store.nodes.keys.contains { $0.hasPrefix("/local/domain/0/error/backend/vbd/7") })
     }
 
     @Test func finishesARestartThatWasInterrupted() throws {
