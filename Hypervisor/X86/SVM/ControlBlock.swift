@@ -156,6 +156,8 @@ extension Field<SVMStateLayout, UInt64> {
 
 /// The virtual interrupt word of the control block. AMD APM vol 2 §15.21.1, Appendix B offset 0x060.
 enum VirtualInterruptControl {
+    /// V_TPR: the guest's CR8, which it reads and writes without an exit.
+    static var taskPriority: UInt64 { 0xff }
     /// V_IRQ: cleared by the CPU when the guest takes the interrupt.
     static var pending: UInt64 { 1 << 8 }
     /// V_INTR_MASKING only: the guest's RFLAGS.IF says nothing about the machine's interrupts.

@@ -204,19 +204,22 @@ struct ProcessorLoop: ~Copyable {
         _ vector: UInt8, _ source: UInt64, _ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>
     ) {
         svm[.offeredInterrupt] = source | UInt64(vector)
-        vmcb[.virtualInterrupt] = VirtualInterruptControl.offer | UInt64(vector) &<< 32
+        vmcb[.virtualInterrupt] =
+            vmcb[.virtualInterrupt] & VirtualInterruptControl.taskPriority | VirtualInterruptControl.offer
+            | UInt64(vector) &<< 32
     }
     /// After an exit: an interrupt that was taken leaves the local APIC's request register; one that was not is withdrawn,
-    /// and the next entry chooses anew.
+    /// and the next entry chooses anew. One whose delivery the exit cut short was taken, whatever V_IRQ says.
     @inline(__always)
-    private func settleOffer(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
+    private func settleOffer(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>, interrupted: UInt64) {
         let svm = vcpu.svm
         let offered = svm[.offeredInterrupt]
         guard offered != 0 else { return }
         svm[.offeredInterrupt] = 0
-        let isTaken = vmcb[.virtualInterrupt] & VirtualInterruptControl.pending == 0
-        vmcb[.virtualInterrupt] = VirtualInterruptControl.none
-        if isTaken {
+        let control = vmcb[.virtualInterrupt]
+        vmcb[.virtualInterrupt] =
+            control & VirtualInterruptControl.taskPriority | VirtualInterruptControl.none
+        if control & VirtualInterruptControl.pending == 0 || interrupted & 0x7ff == offered & 0xff {
             if offered & OfferedInterrupt.sources == OfferedInterrupt.fromAPIC {
                 vcpu.state.apic.acknowledge(UInt8(truncatingIfNeeded: offered))
             }
@@ -238,16 +241,25 @@ struct ProcessorLoop: ~Copyable {
         registers[.rax] = vmcb[.rax]
         // An event that the exit interrupted is delivered again; stale bits without the valid bit mean nothing.
         vmcb[.eventInjection] = 0
-        settleOffer(vcpu, vmcb)
         let information = vmcb[.exitInterruptInfo]
-        if information & (1 << 31) != 0 { keepInterrupted(vcpu, information) }
+        if information & (1 << 31) == 0 {
+            settleOffer(vcpu, vmcb, interrupted: .max)
+        } else {
+            keepInterrupted(vcpu, vmcb, information)
+        }
     }
-    private func keepInterrupted(_ vcpu: Ref<VirtualCPU>, _ information: UInt64) {
+    private func keepInterrupted(
+        _ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>, _ information: UInt64
+    ) {
+        var event = information & 0xffff_ffff_8000_0fff
+        let vector = event & 0xff
+        // There are 32 exceptions: an emulator may call an interrupt one here (QEMU's TCG does).
+        if event & 0x700 == 3 << 8, vector >= 32 { event = 1 << 31 | vector }
+        settleOffer(vcpu, vmcb, interrupted: event & 0x7ff)
         // Software interrupts and exceptions (type 4, and 3 for INT3/INTO) re-execute by themselves.
-        let type = (information &>> 8) & 7
-        let vector = information & 0xff
+        let type = (event &>> 8) & 7
         if type == 4 || (type == 3 && (vector == 3 || vector == 4)) { return }
-        vcpu.svm[.interruptedEvent] = information & 0xffff_ffff_8000_0fff
+        vcpu.svm[.interruptedEvent] = event
     }
 
     // MARK: Exit
