@@ -209,7 +209,8 @@ public final class FrontendDevice {
         do throws(XenStoreFailure) {
             seen = try readState(backendPath)
         } catch {
-            failure = .store(error)
+            // After a fresh start of the ring the watch calls again; the device's own rings go on.
+            if error != .connectionLost { failure = .store(error) }
             return
         }
         backendState = seen

@@ -287,8 +287,8 @@ public final class XenStoreConnection {
             turn()
             if condition() { return true }
             if isDead || isDispatching { return false }
-            let ring = ring
-            guard sleep({ ring.hasInput || ring.error != .none }) else { return false }
+            // A handler's own request may have taken further changes out of the ring: they are work, too.
+            guard sleep({ hasWork }) else { return false }
         }
     }
 }

@@ -236,6 +236,25 @@ import XenStoreWire
 }
 
 @Suite struct LyingStoreTests {
+    @Test func aChangeThatComesWithAHandlersReplyIsNotSleptOver() throws {
+        var watch: [UInt8] = []
+        let busy = LyingStore { _, header, payload in
+            if header.operation == .watch { watch = payload }
+            let reply = packet(
+                XenStoreHeader(operation: header.operation, requestID: header.requestID), Array("OK\0".utf8))
+            // The answer, and right behind it what the watch saw.
+            return reply + packet(XenStoreHeader(operation: .watchEvent), watch)
+        }
+        var calls = 0
+        let store = busy.store
+        let token = try store.watch("data") { _ in
+            calls += 1
+            if calls == 1 { try? store.write("data/x", "1") }
+        }
+        #expect(store.wait { calls == 2 })
+        _ = consume token
+    }
+
     @Test func anAnswerOfAnotherKind() {
         let lying = LyingStore { _, header, _ in
             packet(XenStoreHeader(operation: .write, requestID: header.requestID), [0])
