@@ -58,7 +58,7 @@ targets += [
         ["HypervisorX86", "HypervisorCore", "HypervisorRuntime", "HypervisorBoot", "CX86"]),
 ]
 
-// MARK: The guest library and the guests of the in-guest suite (see `Tests/InGuest/guests.txt`).
+// MARK: The guest library and the guests of the in-guest suite.
 targets += [
     .target(name: "CGuest", path: "GuestABI/CGuest", exclude: ["guest.ld", "toolset.json"]),
     .target(

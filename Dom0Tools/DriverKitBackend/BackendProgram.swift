@@ -121,8 +121,9 @@ public final class ServiceServer<Service: DeviceService> {
             endsWithLastDevice: false,
             makeDriver: { _, _ in ServiceDriver<Service>(platform: platform, domain: domain, log: log) },
             finished: {})
-        hosts[domain.rawValue] = host
+        // One that could not begin is begun again when the store is back.
         try host.start()
+        hosts[domain.rawValue] = host
     }
 
     /// Lets go of everything and says nothing, as a process that is killed.

@@ -111,4 +111,9 @@ public enum Processor {
         let isHygon = vendor.ebx == 0x6F67_7948 && vendor.edx == 0x6E65_476E && vendor.ecx == 0x656E_6975
         return isAMD || isHygon
     }
+    /// The processor's own task priority, 0 to 15: CR8.
+    public static var taskPriority: UInt64 {
+        get { guest_read_cr8() }
+        set { guest_write_cr8(newValue & 15) }
+    }
 }

@@ -229,6 +229,12 @@ GUEST_INLINE uint64_t guest_read_cr4(void) {
     return value;
 }
 GUEST_INLINE void guest_write_cr3(uint64_t value) { __asm__ volatile("movq %0, %%cr3" : : "r"(value) : "memory"); }
+GUEST_INLINE uint64_t guest_read_cr8(void) {
+    uint64_t value;
+    __asm__ volatile("movq %%cr8, %0" : "=r"(value) : : "memory");
+    return value;
+}
+GUEST_INLINE void guest_write_cr8(uint64_t value) { __asm__ volatile("movq %0, %%cr8" : : "r"(value) : "memory"); }
 GUEST_INLINE void guest_write_cr4(uint64_t value) { __asm__ volatile("movq %0, %%cr4" : : "r"(value) : "memory"); }
 GUEST_INLINE void guest_invlpg(uint64_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 GUEST_INLINE void guest_ltr(uint16_t selector) { __asm__ volatile("ltr %0" : : "r"(selector) : "memory"); }

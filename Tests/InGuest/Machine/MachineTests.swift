@@ -114,6 +114,14 @@ public func guestMain() {
         Processor.disableInterrupts()
         t.expect(Clock.now - start >= 2_000_000, "woke after \(Clock.now - start) ns of 2000000")
     }
+    suite.test("task_priority_outlives_interrupts") { t throws(XenError) in
+        try Events.start()
+        Processor.taskPriority = 1
+        let deadline = try Deadline(nanoseconds: 1_000_000)
+        t.expect(!deadline.wait { false } && deadline.hasPassed, "no timer event came")
+        t.expectEqual(Processor.taskPriority, 1, "CR8 after an interrupt")
+        Processor.taskPriority = 0
+    }
     suite.test("local_apic") { t throws(XenError) in
         t.expectEqual(LocalAPIC.id, 0, "APIC id")
         t.expectEqual(LocalAPIC.read(.version) & 0xFF, 0x14, "version")
