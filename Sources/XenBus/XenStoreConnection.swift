@@ -130,7 +130,10 @@ public final class XenStoreConnection {
                 sleep({
                     ring.hasInput || (wantsRoom && ring.hasRoom) || ring.error != .none
                 })
-            else { throw .patience }
+            else {
+                // The rest of a request that was begun would be taken for the next one: only a fresh start helps.
+                throw sent > 0 && sent < packet.count ? .ring : .patience
+            }
         }
     }
 

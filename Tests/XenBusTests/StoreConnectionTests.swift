@@ -255,6 +255,21 @@ import XenStoreWire
         _ = consume token
     }
 
+    @Test func aRequestGivenUpHalfwayEndsTheRing() {
+        // Nobody takes requests: the ring fills before the packet is in, and the sleeper gives up.
+        let page = StorePage()
+        let store = XenStoreConnection(ring: XenStoreClientRing(page.view), notify: {}) { isDone in isDone() }
+        let value = StoreText([UInt8](repeating: 1, count: 2000))
+        #expect(throws: XenStoreFailure.connectionDead) { try store.write("x", value) }
+        #expect(store.isDead)
+        // One that is in as a whole may be answered later: the ring goes on.
+        let second = StorePage()
+        let other = XenStoreConnection(ring: XenStoreClientRing(second.view), notify: {}) { $0() }
+        #expect(throws: XenStoreFailure.noAnswer) { try other.read("x") }
+        #expect(!other.isDead)
+        withExtendedLifetime((page, second)) {}
+    }
+
     @Test func anAnswerOfAnotherKind() {
         let lying = LyingStore { _, header, _ in
             packet(XenStoreHeader(operation: .write, requestID: header.requestID), [0])
