@@ -42,7 +42,21 @@ refused "kind of device that exists" vbd
 refused "is there already" entropy
 refused "is there already" HELLO
 refused "module is called" Backends
+refused "letters and digits" "a
+b"
+refused "letters and digits" "é"
 refused "would hide" frontend
+refused "would hide" device
+# Interrupted halfway, when it waits for a template that does not come: nothing is left.
+mkfifo GuestABI/DriverKit/Templates/zz.in
+before=$(cat Package.swift; ls -A GuestABI/Examples)
+Tests/Harness/new-driver halfway 2>/dev/null &
+maker=$!
+until ls -d GuestABI/Examples/.Halfway-*/README.md >/dev/null 2>&1; do kill -0 "$maker" || exit 1; done
+kill "$maker"
+wait "$maker" && { echo "new-driver went on after its interruption"; exit 1; }
+[ "$before" = "$(cat Package.swift; ls -A GuestABI/Examples)" ] || { echo "a half-made driver is left"; exit 1; }
+rm GuestABI/DriverKit/Templates/zz.in
 
 export SCRATCH=$copy/build SCRATCH_GUESTS=$copy/build-guests CONFIGURATION=debug BUILD=build
 # The commands of the page name no folder to build in.
