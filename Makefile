@@ -22,6 +22,8 @@ RUN_SETTINGS := SCRIPT SHARE TIMEOUT MEM DOM0_MEM CPUS HYPERVISOR IMAGE DISK NIC
     VERBOSE QEMU_EXTRA LOG
 export $(RUN_SETTINGS)
 export BUILD SWIFT SCRATCH SCRATCH_BARE
+# One word for the shell, whatever stands in it.
+quoted = '$(subst ','\'',$(1))'
 
 ##@ Run
 
@@ -112,7 +114,7 @@ examples: ## Build the guests of GuestABI/Examples into build/examples/NAME.elf 
 
 .PHONY: new-driver
 new-driver: ## Make the skeleton of a split device NAME=foo: frontend, backend, host test, guest (Docs/WritingADriver.md)
-	@$(HARNESS)/new-driver "$(NAME)"
+	@$(HARNESS)/new-driver "$${NAME:-}"
 
 .PHONY: docs
 docs: ## Build the documentation of the guest libraries with DocC into build/docs
@@ -197,8 +199,7 @@ fuzz: ## Fuzz (SECONDS= SEED= TARGET= INPUT= GUEST=1; all: Tests/Fuzz/run)
 ifneq ($(GUEST),)
 	@test -n "$(NOBUILD)" || $(MAKE) -s image
 endif
-	@Tests/Fuzz/run SECONDS=$(SECONDS) SEED=$(SEED) TARGET="$(TARGET)" INPUT=$(INPUT) STEPS=$(STEPS) SKIP=$(SKIP) \
-	    GUEST=$(GUEST) VERBOSE=$(VERBOSE) COVERAGE=$(COVERAGE)
+	@Tests/Fuzz/run $(foreach name,SECONDS SEED TARGET INPUT STEPS SKIP GUEST VERBOSE COVERAGE,$(call quoted,$(name)=$($(name))))
 
 .PHONY: bench
 bench: ## Measure: prints BENCH lines, writes build/bench.json (BENCHES="name …" for some)
