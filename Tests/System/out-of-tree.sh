@@ -25,3 +25,14 @@ refused 1 "none does not exist; run make image" env IMAGE=none "$guest/boot-gues
 output=$(../Harness/run-document README.md . 2>&1 </dev/null) || { echo "$output"; exit 1; }
 echo "$output" | tr -d '\r' | grep -q "^A guest from another package, told \"hello from outside\"" ||
     { echo "the guest's line is missing: $output"; exit 1; }
+
+# From a folder and through a path that have blanks, with a comma in a word.
+folder=$(mktemp -d "${TMPDIR:-/tmp}/out of tree.XXXXXX") || exit 1
+trap 'rm -rf "$folder"' EXIT
+tools=$(realpath ../../GuestABI)
+cp .build/x86_64-unknown-none-elf/release/libVisitor.a "$folder"
+cd "$folder" || exit 1
+"$tools/link-guest" "$folder/libVisitor.a" || exit 1
+output=$("$tools/boot-guest" "$folder/Visitor.elf" a,b "c  d" 2>&1 </dev/null)
+echo "$output" | tr -d '\r' | grep -q "^A guest from another package, told \"a,b c  d\"" ||
+    { echo "the guest in a folder with blanks: $output"; exit 1; }
