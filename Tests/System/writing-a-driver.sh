@@ -45,8 +45,9 @@ refused "module is called" Backends
 refused "letters and digits" "a
 b"
 refused "letters and digits" "é"
-refused "would hide" frontend
-refused "would hide" device
+refused "would clash" frontend
+refused "would clash" device
+refused "would clash" Main
 # Interrupted halfway, when it waits for a template that does not come: nothing is left.
 mkfifo GuestABI/DriverKit/Templates/zz.in
 before=$(cat Package.swift; ls -A GuestABI/Examples)
