@@ -97,6 +97,21 @@ extension Field<HVMTimeLayout, UInt64> {
     @inlinable public static var now: Self { .init(at: 0) }
 }
 
+/// A record for the trace buffer. `struct xen_hvm_xentrace`, 32 bytes.
+public enum HVMTraceLayout: ABILayout {
+    @inlinable public static var byteCount: Int { 32 }
+}
+extension Field<HVMTraceLayout, UInt16> {
+    /// `event`.
+    @inlinable public static var event: Self { .init(at: 0) }
+    /// `extra_bytes`.
+    @inlinable public static var extraByteCount: Self { .init(at: 2) }
+}
+extension Field<HVMTraceLayout, UInt8> {
+    /// `extra`, the first of 28.
+    @inlinable public static var extra: Self { .init(at: 4) }
+}
+
 /// What `HVMOP_get_mem_type` reports.
 public enum HVMMemoryType {
     /// `HVMMEM_ram_rw`.

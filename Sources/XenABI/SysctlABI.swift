@@ -393,6 +393,22 @@ public enum SystemCPUPolicy {
     @inlinable public static var hvmDefault: UInt32 { 5 }
 }
 
+/// `index` of `SysctlCPUFeaturesetLayout`.
+public enum SystemCPUFeatureSet {
+    /// `XEN_SYSCTL_cpu_featureset_raw`.
+    @inlinable public static var raw: UInt32 { 0 }
+    /// `XEN_SYSCTL_cpu_featureset_host`.
+    @inlinable public static var host: UInt32 { 1 }
+    /// `XEN_SYSCTL_cpu_featureset_pv`.
+    @inlinable public static var pv: UInt32 { 2 }
+    /// `XEN_SYSCTL_cpu_featureset_hvm`.
+    @inlinable public static var hvm: UInt32 { 3 }
+    /// `XEN_SYSCTL_cpu_featureset_pv_max`.
+    @inlinable public static var pvMaximum: UInt32 { 4 }
+    /// `XEN_SYSCTL_cpu_featureset_hvm_max`.
+    @inlinable public static var hvmMaximum: UInt32 { 5 }
+}
+
 /// Nodes of PCI devices. `struct xen_sysctl_pcitopoinfo`, 24 bytes.
 public enum SysctlPCITopologyLayout: ABILayout {
     @inlinable public static var byteCount: Int { 24 }

@@ -1179,7 +1179,14 @@ extension LayoutCatalogue {
             [
                 .init("now", c: "now", Field<HVMTimeLayout, UInt64>.now)
             ])
-        return [t0, t1, t2, t3, t4]
+        let t5 = LayoutTable(
+            HVMTraceLayout.self, c: "xen_hvm_xentrace",
+            [
+                .init("event", c: "event", Field<HVMTraceLayout, UInt16>.event),
+                .init("extraByteCount", c: "extra_bytes", Field<HVMTraceLayout, UInt16>.extraByteCount),
+                .init("extra", c: "extra", Field<HVMTraceLayout, UInt8>.extra, count: 28),
+            ])
+        return [t0, t1, t2, t3, t4, t5]
     }
 
     static var hvmParameterConstants: [ConstantTable] {
@@ -2384,7 +2391,17 @@ extension LayoutCatalogue {
                 .init("pvDefault", c: "XEN_SYSCTL_cpu_policy_pv_default", SystemCPUPolicy.pvDefault),
                 .init("hvmDefault", c: "XEN_SYSCTL_cpu_policy_hvm_default", SystemCPUPolicy.hvmDefault),
             ])
-        return [t0, t1, t2, t3, t4]
+        let t5 = ConstantTable(
+            "SystemCPUFeatureSet", "UInt32",
+            [
+                .init("raw", c: "XEN_SYSCTL_cpu_featureset_raw", SystemCPUFeatureSet.raw),
+                .init("host", c: "XEN_SYSCTL_cpu_featureset_host", SystemCPUFeatureSet.host),
+                .init("pv", c: "XEN_SYSCTL_cpu_featureset_pv", SystemCPUFeatureSet.pv),
+                .init("hvm", c: "XEN_SYSCTL_cpu_featureset_hvm", SystemCPUFeatureSet.hvm),
+                .init("pvMaximum", c: "XEN_SYSCTL_cpu_featureset_pv_max", SystemCPUFeatureSet.pvMaximum),
+                .init("hvmMaximum", c: "XEN_SYSCTL_cpu_featureset_hvm_max", SystemCPUFeatureSet.hvmMaximum),
+            ])
+        return [t0, t1, t2, t3, t4, t5]
     }
 
     // MARK: PlatformABI.swift
