@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 public import RingProtocol
+public import XenStoreClient
 
 /// Why a device cannot be offered or served any more. The text goes to the log and into the store.
 public enum BackendError: Error, Equatable, CustomStringConvertible {
@@ -15,7 +16,7 @@ public enum BackendError: Error, Equatable, CustomStringConvertible {
     /// A call to the hypervisor or to one of Linux's Xen devices failed.
     case hypervisor(String)
     /// The store could not be reached or refused.
-    case store(String)
+    case store(StoreClientError)
     /// The frontend broke the rules of its ring.
     case ring(name: String, RingError)
     /// The frontend broke the rules of its device.
@@ -30,7 +31,7 @@ public enum BackendError: Error, Equatable, CustomStringConvertible {
         case .network(let interface, let problem): return "network interface '\(interface)': \(problem)"
         case .key(let path, let problem): return "store key '\(path)': \(problem)"
         case .hypervisor(let problem): return problem
-        case .store(let problem): return "store: \(problem)"
+        case .store(let problem): return problem.description
         case .ring(let name, .producerOutOfRange(let produced, let accounted, let slots)):
             return "\(name) ring: the frontend's producer index \(produced) is out of range "
                 + "(\(accounted) accounted for, \(slots) slots)"

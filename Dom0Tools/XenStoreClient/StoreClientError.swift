@@ -30,3 +30,26 @@ public enum StoreClientError: Error, Equatable, Sendable, CustomStringConvertibl
         return nil
     }
 }
+
+extension XenStoreRequest {
+    /// What it is for, in an error's words.
+    var purpose: String {
+        func named(_ verb: String, _ path: [UInt8]) -> String {
+            "\(verb) \(String(decoding: path, as: UTF8.self))"
+        }
+        switch self {
+        case .read(let path): return named("read", path)
+        case .directory(let path), .directoryPart(let path, _): return named("list", path)
+        case .write(let path, _): return named("write", path)
+        case .makeDirectory(let path): return named("make", path)
+        case .remove(let path): return named("remove", path)
+        case .getPermissions(let path): return named("read permissions of", path)
+        case .setPermissions(let path, _): return named("set permissions of", path)
+        case .watch(let path, _, _): return named("watch", path)
+        case .unwatch(let path, _): return named("unwatch", path)
+        case .transactionStart: return "start a transaction"
+        case .transactionEnd(let commits): return commits ? "commit" : "abort"
+        default: return "\(operation)"
+        }
+    }
+}

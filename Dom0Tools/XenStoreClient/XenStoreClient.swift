@@ -35,7 +35,8 @@ public final class XenStoreClient {
     private var watchesMade: UInt64 = 0
     private var events: [(watch: UInt64, path: String)] = []
     private var deliveryPlanned = false
-    private var reply: (header: XenStoreHeader, payload: [UInt8])?
+    private var replies: [(header: XenStoreHeader, payload: [UInt8])] = []
+    private var retry: Reactor.Timer?
 
     /// Connects.
     ///
@@ -75,70 +76,85 @@ public final class XenStoreClient {
         framer = XenStoreFramer()
     }
 
-    /// Connects again after a loss and puts the watches back.
+    /// Connects again after a loss and puts the watches back, all or none.
     private func reconnect() throws(StoreClientError) {
         try connect()
-        log("the store is back")
-        for (number, watch) in watches {
-            var token: [UInt8] = []
-            token.append(decimal: number)
-            _ = try exchange(
-                .watch(Array(watch.path.utf8), token: token, depth: watch.depth), 0, "watch \(watch.path)")
+        do throws(StoreClientError) {
+            for (number, watch) in watches.sorted(by: { $0.key < $1.key }) { try set(number, watch) }
+        } catch {
+            disconnect()
+            reconnectLater()
+            throw error
         }
+        log("the store is back")
     }
 
     private func reconnectLater() {
         guard let reactor, !watches.isEmpty, retry?.isPending != true else { return }
         retry = reactor.after(milliseconds: 50) { [weak self] in
             guard let self, socket == nil else { return }
-            do {
-                try reconnect()
-            } catch {
-                disconnect()
-                reconnectLater()
-            }
+            do { try reconnect() } catch { reconnectLater() }
         }
     }
-    private var retry: Reactor.Timer?
 
     // MARK: Requests
 
     /// Sends a request and waits for its answer; events that come before it are kept.
     private func exchange(
-        _ request: XenStoreRequest, _ transaction: UInt32, _ operation: @autoclosure () -> String
+        _ request: XenStoreRequest, _ transaction: UInt32 = 0
     ) throws(StoreClientError) -> [UInt8] {
-        if socket == nil {
-            // A transaction does not survive its connection.
-            guard transaction == 0 else { throw .refused(operation: operation(), .tryAgain) }
-            try reconnect()
-        }
-        guard let socket else { throw .connectionLost(operation: operation()) }
-        requestID &+= 1
-        let id = requestID
-        var packet: [UInt8] = []
-        do {
-            try request.encode(requestID: id, transactionID: transaction, to: &packet)
-        } catch {
-            throw .refused(operation: operation(), error)
-        }
-        guard socket.send(packet) else { throw lost(operation()) }
-        reply = nil
-        while true {
-            guard let bytes = socket.receive(blocks: true), take(bytes) else { throw lost(operation()) }
-            guard let (header, payload) = reply, header.requestID == id else { continue }
-            reply = nil
-            if header.operation == .error {
-                throw .refused(operation: operation(), XenStoreError(name: payload.span))
-            }
-            return payload
-        }
+        try exchange([request], transaction)[0]
     }
 
-    private func lost(_ operation: String) -> StoreClientError {
+    /// Sends requests together and waits for all the answers.
+    ///
+    /// - Throws: the first refusal.
+    private func exchange(
+        _ requests: [XenStoreRequest], _ transaction: UInt32
+    ) throws(StoreClientError) -> [[UInt8]] {
+        if socket == nil {
+            // A transaction does not survive its connection.
+            guard transaction == 0 else { throw .refused(operation: requests[0].purpose, .tryAgain) }
+            try reconnect()
+        }
+        guard let socket else { throw .connectionLost(operation: requests[0].purpose) }
+        let first = requestID
+        var packets: [UInt8] = []
+        for request in requests {
+            do {
+                try request.encode(requestID: requestID, transactionID: transaction, to: &packets)
+            } catch {
+                throw .refused(operation: request.purpose, error)
+            }
+            requestID &+= 1
+        }
+        guard socket.send(packets) else { throw lost(requests[0]) }
+        replies.removeAll(keepingCapacity: true)
+        while replies.count < requests.count {
+            guard let bytes = socket.receive(blocks: true), take(bytes) else {
+                throw lost(requests[replies.count])
+            }
+        }
+        for (index, reply) in replies.enumerated() {
+            guard index < requests.count, reply.header.requestID == first &+ UInt32(index) else {
+                throw lost(requests[min(index, requests.count - 1)])
+            }
+            if reply.header.operation == .error {
+                throw .refused(
+                    operation: requests[index].purpose, XenStoreError(name: reply.payload.span))
+            }
+        }
+        return replies.map(\.payload)
+    }
+
+    private func lost(_ request: XenStoreRequest) -> StoreClientError {
+        lost()
+        return .connectionLost(operation: request.purpose)
+    }
+    private func lost() {
         log("the store went away")
         disconnect()
         reconnectLater()
-        return .connectionLost(operation: operation)
     }
 
     /// Sorts what came into the answer and events. False if it makes no sense.
@@ -146,7 +162,7 @@ public final class XenStoreClient {
         do {
             _ = try framer.feed(bytes.span) { header, payload in
                 if header.operation != .watchEvent {
-                    reply = (header, payload.copied())
+                    replies.append((header, payload.copied()))
                     return true
                 }
                 var fields = XenStoreFields(payload)
@@ -167,12 +183,7 @@ public final class XenStoreClient {
 
     private func receiveEvents() {
         guard let socket else { return }
-        guard let bytes = socket.receive(blocks: false), take(bytes) else {
-            log("the store went away")
-            disconnect()
-            reconnectLater()
-            return
-        }
+        guard let bytes = socket.receive(blocks: false), take(bytes) else { return lost() }
         deliver()
     }
 
@@ -205,7 +216,7 @@ public final class XenStoreClient {
     /// The value at `path`; nil if there is no such node.
     public func readBytes(_ path: String, in transaction: UInt32 = 0) throws(StoreClientError) -> [UInt8]? {
         do {
-            return try exchange(.read(bytes(path)), transaction, "read \(path)")
+            return try exchange(.read(bytes(path)), transaction)
         } catch .refused(_, .noEntry) {
             return nil
         }
@@ -215,7 +226,7 @@ public final class XenStoreClient {
     public func directory(_ path: String, in transaction: UInt32 = 0) throws(StoreClientError) -> [String] {
         let names: [UInt8]
         do {
-            names = try exchange(.directory(bytes(path)), transaction, "list \(path)")
+            names = try exchange(.directory(bytes(path)), transaction)
         } catch .refused(_, .noEntry) {
             return []
         } catch .refused(_, .tooBig) {
@@ -229,8 +240,7 @@ public final class XenStoreClient {
         var names: [UInt8] = []
         var generation: [UInt8]?
         while true {
-            let part = try exchange(
-                .directoryPart(bytes(path), offset: UInt32(names.count)), transaction, "list \(path)")
+            let part = try exchange(.directoryPart(bytes(path), offset: UInt32(names.count)), transaction)
             guard let end = part.firstIndex(of: 0) else {
                 throw .refused(operation: "list \(path)", .inputOutput)
             }
@@ -253,18 +263,30 @@ public final class XenStoreClient {
 
     /// Writes; makes the node and its parents if they are missing.
     public func write(_ path: String, _ value: [UInt8], in transaction: UInt32 = 0) throws(StoreClientError) {
-        _ = try exchange(.write(bytes(path), value: value), transaction, "write \(path)")
+        _ = try exchange(.write(bytes(path), value: value), transaction)
+    }
+
+    /// Writes all the values at once, or none. Nothing is written, and that is no error, if there is no node `anchor`.
+    public func write(
+        _ values: [(path: String, value: String)], ifPresent anchor: String
+    ) throws(StoreClientError) {
+        let requests =
+            [XenStoreRequest.read(bytes(anchor))]
+            + values.map { .write(bytes($0.path), value: Array($0.value.utf8)) }
+        do {
+            try transaction { number throws(StoreClientError) in _ = try exchange(requests, number) }
+        } catch .refused(_, .noEntry) {}
     }
 
     /// Makes the node, and its parents, if they are missing.
     public func makeDirectory(_ path: String, in transaction: UInt32 = 0) throws(StoreClientError) {
-        _ = try exchange(.makeDirectory(bytes(path)), transaction, "make \(path)")
+        _ = try exchange(.makeDirectory(bytes(path)), transaction)
     }
 
     /// Removes the node and all below it; no node is no error.
     public func remove(_ path: String, in transaction: UInt32 = 0) throws(StoreClientError) {
         do {
-            _ = try exchange(.remove(bytes(path)), transaction, "remove \(path)")
+            _ = try exchange(.remove(bytes(path)), transaction)
         } catch .refused(_, .noEntry) {}
     }
 
@@ -272,7 +294,7 @@ public final class XenStoreClient {
     public func permissions(
         _ path: String, in transaction: UInt32 = 0
     ) throws(StoreClientError) -> [XenStorePermission] {
-        let text = try exchange(.getPermissions(bytes(path)), transaction, "read permissions of \(path)")
+        let text = try exchange(.getPermissions(bytes(path)), transaction)
         return text.split(separator: 0).compactMap { XenStorePermission(Array($0).span) }
     }
 
@@ -280,8 +302,7 @@ public final class XenStoreClient {
     public func setPermissions(
         _ path: String, _ permissions: [XenStorePermission], in transaction: UInt32 = 0
     ) throws(StoreClientError) {
-        _ = try exchange(
-            .setPermissions(bytes(path), permissions), transaction, "set permissions of \(path)")
+        _ = try exchange(.setPermissions(bytes(path), permissions), transaction)
     }
 
     /// Does all that `body` does, or nothing if it throws; again from the start if somebody else changed the same nodes.
@@ -291,7 +312,7 @@ public final class XenStoreClient {
         _ body: (UInt32) throws(StoreClientError) -> Void
     ) throws(StoreClientError) {
         while true {
-            let text = try exchange(.transactionStart, 0, "start a transaction")
+            let text = try exchange(.transactionStart)
             guard let number = text.span.extracting(0..<max(text.count - 1, 0)).decimal(as: UInt32.self)
             else {
                 throw .refused(operation: "start a transaction", .inputOutput)
@@ -302,12 +323,12 @@ public final class XenStoreClient {
                 continue
             } catch {
                 if socket != nil {
-                    do { _ = try exchange(.transactionEnd(commits: false), number, "abort") } catch {}
+                    do { _ = try exchange(.transactionEnd(commits: false), number) } catch {}
                 }
                 throw error
             }
             do {
-                _ = try exchange(.transactionEnd(commits: true), number, "commit")
+                _ = try exchange(.transactionEnd(commits: true), number)
                 return
             } catch .refused(_, .tryAgain) {
                 continue
@@ -321,13 +342,10 @@ public final class XenStoreClient {
     ) throws(StoreClientError) -> Watch {
         watchesMade += 1
         let number = watchesMade
-        var token: [UInt8] = []
-        token.append(decimal: number)
-        watches[number] = Registration(path: path, depth: depth, handler: handler)
+        let watch = Registration(path: path, depth: depth, handler: handler)
+        watches[number] = watch
         do {
-            _ = try exchange(.watch(bytes(path), token: token, depth: depth), 0, "watch \(path)")
-        } catch .refused(_, .exists) {
-            // The request made the client connect anew, which put back this watch with the others.
+            try set(number, watch)
         } catch {
             watches[number] = nil
             throw error
@@ -335,11 +353,22 @@ public final class XenStoreClient {
         return Watch(number: number)
     }
 
+    private func set(_ number: UInt64, _ watch: Registration) throws(StoreClientError) {
+        do {
+            _ = try exchange(.watch(bytes(watch.path), token: token(number), depth: watch.depth))
+        } catch .refused(_, .exists) {
+            // The request made the client connect anew, which put back this watch with the others.
+        }
+    }
+    private func token(_ number: UInt64) -> [UInt8] {
+        var token: [UInt8] = []
+        token.append(decimal: number)
+        return token
+    }
+
     /// Ends a watch: its handler is not called again.
     public func unwatch(_ watch: Watch) {
         guard let registration = watches.removeValue(forKey: watch.number), socket != nil else { return }
-        var token: [UInt8] = []
-        token.append(decimal: watch.number)
-        do { _ = try exchange(.unwatch(bytes(registration.path), token: token), 0, "unwatch") } catch {}
+        do { _ = try exchange(.unwatch(bytes(registration.path), token: token(watch.number))) } catch {}
     }
 }

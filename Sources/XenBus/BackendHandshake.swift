@@ -24,12 +24,13 @@ public struct BackendHandshake: Equatable, BitwiseCopyable, Sendable {
     public private(set) var state: DeviceState = .initialising
     /// True while rings are mapped.
     public private(set) var isServing = false
-    private var isHotplugged: Bool
-    private var frontend: DeviceState = .unknown
-    private var isConnecting = false
+    /// The frontend's node has been there: only then its absence means anything.
+    private var hasSeenFrontend = false
+    private let connectsEarly: Bool
 
-    /// - Parameter waitsForHotplug: the device may connect only after `hotplugged`.
-    public init(waitsForHotplug: Bool = false) { isHotplugged = !waitsForHotplug }
+    /// - Parameter connectsEarly: the frontend waits in `initialised` for our `connected`, as block frontends do; that of
+    ///   a network device is ready only once it is `connected` itself.
+    public init(connectsEarly: Bool) { self.connectsEarly = connectsEarly }
 
     /// The device is there: say what it offers.
     public mutating func start() -> Action {
@@ -38,75 +39,54 @@ public struct BackendHandshake: Equatable, BitwiseCopyable, Sendable {
         return .publishFeatures
     }
 
-    /// The host-side resource is ready.
-    public mutating func hotplugged() -> Action {
-        isHotplugged = true
-        return connectIfReady()
-    }
-
-    /// The rings are served: answers whether to write the state. Not if the frontend left meanwhile.
-    public mutating func connected() -> Action {
-        guard isConnecting else { return .nothing }
-        isConnecting = false
-        isServing = true
+    /// The rings are served: write the state.
+    public mutating func connected() {
         state = .connected
-        return .writeState
+        isServing = true
     }
 
-    /// The rings could not be served, or the frontend broke their rules: the reason belongs in the log and in the
-    /// backend's `error` node.
-    public mutating func failed() -> Action {
-        isConnecting = false
-        let wasServing = isServing
-        isServing = false
+    /// The rings could not be served, or the frontend broke their rules: as for `disconnect`. The reason belongs in the
+    /// log and in the backend's `error` node.
+    public mutating func failed() {
         state = .closing
-        return wasServing ? .disconnect : .writeState
+        isServing = false
     }
 
     /// The frontend's state as it stands in the store, and whether the device is to exist.
-    public mutating func observe(frontend seen: DeviceState, isOnline: Bool) -> Action {
-        frontend = seen
-        switch seen {
+    ///
+    /// `connect` is said again as long as neither `connected` nor `failed` is called.
+    public mutating func observe(frontend: DeviceState, isOnline: Bool) -> Action {
+        guard state != .initialising else { return .nothing }
+        if frontend != .unknown { hasSeenFrontend = true }
+        switch frontend {
         case .initialising, .initWait, .reconfiguring, .reconfigured:
             // After a close this is the next driver.
-            guard state == .closed, isOnline else {
-                return state == .closed && !isOnline ? remove() : .nothing
-            }
+            guard state == .closed || state == .closing && !isServing else { return .nothing }
+            guard isOnline else { return remove() }
             state = .initWait
             return .publishFeatures
         case .initialised, .connected:
-            return connectIfReady()
+            return state == .initWait && (connectsEarly || frontend == .connected) ? .connect : .nothing
         case .closing:
-            guard state != .closing, state != .closed, state != .initialising else { return .nothing }
-            return leave(to: .closing)
+            return state == .closing || state == .closed ? .nothing : leave(to: .closing)
         case .closed:
-            if !isOnline { return remove() }
-            guard state != .closed, state != .initialising, state != .initWait else { return .nothing }
-            return leave(to: .closed)
+            guard isOnline else { return remove() }
+            // In `initWait` the frontend has not looked at the device yet, and that is no reason to close it.
+            return state == .closed || state == .initWait ? .nothing : leave(to: .closed)
         case .unknown:
-            return isOnline ? .nothing : remove()
+            return hasSeenFrontend || !isOnline ? remove() : .nothing
         }
     }
 
-    private mutating func connectIfReady() -> Action {
-        guard state == .initWait, isHotplugged, !isConnecting,
-            frontend == .initialised || frontend == .connected
-        else { return .nothing }
-        isConnecting = true
-        return .connect
-    }
-
     private mutating func leave(to next: DeviceState) -> Action {
-        let held = isServing || isConnecting
+        let held = isServing
         isServing = false
-        isConnecting = false
         state = next
         return held ? .disconnect : .writeState
     }
 
     private mutating func remove() -> Action {
         isServing = false
-        isConnecting = false
         state = .closed
         return .remove
     }

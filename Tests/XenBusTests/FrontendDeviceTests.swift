@@ -8,7 +8,7 @@ final class DeviceBench {
     static let front = "/local/domain/7/device/vbd/51712"
     static let back = "/local/domain/0/backend/vbd/7/51712"
     let bench: StoreBench
-    var backend = BackendHandshake()
+    var backend = BackendHandshake(connectsEarly: true)
     var isOnline = true
     var isBackendAlive = true
     private(set) var published: [FrontendPublication.Node] = []
@@ -69,7 +69,7 @@ final class DeviceBench {
     private func perform(_ action: BackendHandshake.Action) {
         switch action {
         case .nothing: return
-        case .connect: return perform(backend.connected())
+        case .connect: backend.connected()
         default: break
         }
         try? bench.write(Self.back + "/state", "\(backend.state.rawValue)")
@@ -174,7 +174,7 @@ final class DeviceBench {
         try bench.bench.write("\(DeviceBench.back)/state", "6")
         bench.settle()
         // Another backend process, from its beginning.
-        bench.backend = BackendHandshake()
+        bench.backend = BackendHandshake(connectsEarly: true)
         bench.isBackendAlive = true
         bench.settle()
         #expect(device.isConnected && bench.uses == 2 && bench.closes == 1)
@@ -199,7 +199,7 @@ final class DeviceBench {
     @Test func aBackendThatNeverAnswers() throws {
         bench.isBackendAlive = false
         let device = try bench.device()
-        #expect(throws: FrontendFailure.noAnswer) { try device.connect() }
+        #expect(throws: FrontendFailure.timedOut) { try device.connect() }
         bench.isBackendAlive = true
         try device.connect()
         #expect(device.isConnected)
@@ -246,7 +246,7 @@ final class DeviceBench {
             bench.bench.settle()
             #expect(bench.uses - bench.closes <= 1)
         }
-        bench.backend = BackendHandshake()
+        bench.backend = BackendHandshake(connectsEarly: true)
         bench.isBackendAlive = true
         try bench.bench.write("\(DeviceBench.back)/state", "6")
         bench.settle()

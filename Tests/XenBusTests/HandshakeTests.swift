@@ -14,9 +14,9 @@ struct DevicePair {
     var isGone = false
     var served = 0
 
-    init(connectsAtOnce: Bool, waitsForHotplug: Bool) {
+    init(connectsAtOnce: Bool) {
         frontend = FrontendHandshake(connectsAtOnce: connectsAtOnce)
-        backend = BackendHandshake(waitsForHotplug: waitsForHotplug)
+        backend = BackendHandshake(connectsEarly: !connectsAtOnce)
     }
 
     mutating func perform(_ action: BackendHandshake.Action) {
@@ -27,7 +27,7 @@ struct DevicePair {
             #expect(!isServed)
             isServed = true
             served += 1
-            return perform(backend.connected())
+            backend.connected()
         case .disconnect:
             #expect(isServed)
             isServed = false
@@ -63,18 +63,13 @@ struct DevicePair {
 }
 
 @Suite struct HandshakeTests {
-    @Test(arguments: [false, true], [false, true])
-    func connectsClosesReconnectsAndGoes(_ connectsAtOnce: Bool, _ waitsForHotplug: Bool) {
-        var pair = DevicePair(connectsAtOnce: connectsAtOnce, waitsForHotplug: waitsForHotplug)
+    @Test(arguments: [false, true])
+    func connectsClosesReconnectsAndGoes(_ connectsAtOnce: Bool) {
+        var pair = DevicePair(connectsAtOnce: connectsAtOnce)
         pair.settle()
         #expect(!pair.isServed)
         pair.perform(pair.backend.start())
         pair.settle()
-        if waitsForHotplug {
-            #expect(pair.backendNode == .initWait && !pair.isServed)
-            pair.perform(pair.backend.hotplugged())
-            pair.settle()
-        }
         #expect(pair.frontendNode == .connected && pair.backendNode == .connected)
         #expect(pair.isServed && pair.isUsed)
         // The driver goes and comes back: the guest was rebooted into another kernel, say.
@@ -94,33 +89,64 @@ struct DevicePair {
         #expect(pair.backendNode == .closed)
     }
 
-    @Test func aFailureClosesBothEnds() {
-        var pair = DevicePair(connectsAtOnce: false, waitsForHotplug: false)
+    @Test func aFailureClosesBothEndsAndTheNextDriverConnects() {
+        var pair = DevicePair(connectsAtOnce: false)
         pair.perform(pair.backend.start())
         pair.settle()
-        pair.isServed = pair.backend.isServing
-        pair.perform(pair.backend.failed())
+        #expect(pair.isServed && pair.backend.isServing)
+        pair.backend.failed()
+        pair.perform(.disconnect)
         #expect(pair.backendNode == .closing)
         pair.settle()
         #expect(pair.frontendNode == .closed)
         #expect(!pair.isServed && !pair.isUsed)
+        pair.perform(pair.frontend.restart())
+        pair.settle()
+        #expect(pair.backendNode == .connected && pair.isServed)
     }
 
-    @Test func aFrontendThatLeavesWhileWeConnectIsNotServed() {
-        var backend = BackendHandshake()
+    @Test func aDriverThatComesBackWithoutClosingStartsOver() {
+        var backend = BackendHandshake(connectsEarly: true)
         #expect(backend.start() == .publishFeatures)
+        #expect(backend.start() == .nothing)
         #expect(backend.observe(frontend: .initialised, isOnline: true) == .connect)
-        #expect(backend.observe(frontend: .initialised, isOnline: true) == .nothing)
-        #expect(backend.observe(frontend: .closing, isOnline: true) == .disconnect)
-        #expect(backend.connected() == .nothing)
+        backend.failed()
         #expect(backend.state == .closing && !backend.isServing)
+        #expect(backend.observe(frontend: .initialised, isOnline: true) == .nothing)
+        #expect(backend.observe(frontend: .initialising, isOnline: true) == .publishFeatures)
+        #expect(backend.state == .initWait)
+    }
+
+    @Test func onlyABlockFrontendIsReadyBeforeItIsConnected() {
+        for connectsEarly in [true, false] {
+            var backend = BackendHandshake(connectsEarly: connectsEarly)
+            #expect(backend.observe(frontend: .connected, isOnline: true) == .nothing)
+            _ = backend.start()
+            #expect(
+                backend.observe(frontend: .initialised, isOnline: true)
+                    == (connectsEarly ? .connect : .nothing))
+            #expect(backend.observe(frontend: .connected, isOnline: true) == .connect)
+            backend.connected()
+            #expect(backend.observe(frontend: .connected, isOnline: true) == .nothing)
+        }
+    }
+
+    @Test func aMissingFrontendEndsTheDeviceOnceItWasThere() {
+        var backend = BackendHandshake(connectsEarly: true)
+        _ = backend.start()
+        #expect(backend.observe(frontend: .unknown, isOnline: true) == .nothing)
+        #expect(backend.observe(frontend: .closed, isOnline: true) == .nothing)
+        #expect(backend.observe(frontend: .unknown, isOnline: true) == .remove)
+        backend = BackendHandshake(connectsEarly: true)
+        _ = backend.start()
+        #expect(backend.observe(frontend: .unknown, isOnline: false) == .remove)
     }
 
     /// Whatever a hostile frontend writes, in any order: a served device is let go exactly once.
     @Test func noSequenceOfFrontendStatesServesTwiceOrLeaks() {
         var seed: UInt64 = 1
         for _ in 0..<2000 {
-            var backend = BackendHandshake()
+            var backend = BackendHandshake(connectsEarly: true)
             var isServed = false
             _ = backend.start()
             for _ in 0..<12 {
@@ -130,7 +156,7 @@ struct DevicePair {
                 case .connect:
                     #expect(!isServed)
                     isServed = true
-                    #expect(backend.connected() == .writeState)
+                    backend.connected()
                 case .disconnect:
                     #expect(isServed)
                     isServed = false

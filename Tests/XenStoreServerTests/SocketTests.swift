@@ -62,6 +62,52 @@ import XenStoreWire
         #expect(try one.read("/never") == nil)
     }
 
+    @Test func manyValuesAreWrittenTogetherOrNotAtAll() throws {
+        let server = try ServiceThread()
+        defer { server.stop() }
+        let client = try XenStoreClient(socket: server.socket, reactor: nil)
+        try client.write([("/d/a", "1")], ifPresent: "/d/anchor")
+        #expect(try client.directory("/d") == [])
+        try client.write("/d/anchor", "")
+        let values = (0..<300).map { (path: "/d/\($0)", value: String(repeating: "v", count: 100)) }
+        try client.write(values, ifPresent: "/d/anchor")
+        #expect(try client.directory("/d").count == 301)
+        #expect(try client.read("/d/299") == values[299].value)
+        #expect(throws: StoreClientError.refused(operation: "write bad path", .invalidArgument)) {
+            try client.write(
+                [("/d/before", ""), ("bad path", ""), ("/d/after", "")], ifPresent: "/d/anchor")
+        }
+        #expect(throws: StoreClientError.refused(operation: "write /d/long", .tooBig)) {
+            try client.write(
+                [("/d/before", ""), ("/d/long", String(repeating: "x", count: 4096))], ifPresent: "/d/anchor")
+        }
+        #expect(try client.read("/d/before") == nil)
+        #expect(try client.read("/d/0") == values[0].value)
+    }
+
+    @Test func allWatchesComeBackWhenARequestFindsTheStoreAgain() throws {
+        let folder = TemporaryFolder()
+        let server = try ServiceThread(folder: folder, journal: true)
+        let reactor = try Reactor()
+        let client = try XenStoreClient(socket: server.socket, reactor: reactor)
+        var said: [String] = []
+        client.log = { said.append($0) }
+        var events: [String] = []
+        for path in ["/a", "/b", "/c"] { _ = try client.watch(path) { events.append($0) } }
+        while events.count < 3 { reactor.turn() }
+        server.stop()
+        let again = try ServiceThread(folder: folder, journal: true)
+        defer { again.stop() }
+        // The first request after the loss fails, as nobody knows what became of it; the next one connects.
+        #expect(throws: StoreClientError.connectionLost(operation: "write /b/x")) {
+            try client.write("/b/x", "1")
+        }
+        try client.write("/b/x", "1")
+        while events.count < 7 { reactor.turn() }
+        #expect(events.dropFirst(3).sorted() == ["/a", "/b", "/b/x", "/c"])
+        #expect(said == ["the store went away", "the store is back"])
+    }
+
     @Test func watchesComeThroughTheReactorAndSurviveARestartOfTheStore() throws {
         let folder = TemporaryFolder()
         let server = try ServiceThread(folder: folder, journal: true)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import XenBus
 
 /// Keys of one directory of the store, read when asked for.
 public struct DeviceKeys {
@@ -29,13 +30,17 @@ public struct DeviceKeys {
     public func number(_ key: String, default value: UInt32) throws(BackendError) -> UInt32 {
         try text(key).flatMap { UInt32($0) } ?? value
     }
+    /// The state of the end whose directory this is.
+    func state() throws(BackendError) -> DeviceState {
+        try text("state").map { DeviceState(value: Array($0.utf8).span) } ?? .unknown
+    }
     /// "1", or another number that is not zero.
     public func flag(_ key: String) throws(BackendError) -> Bool { try number(key, default: 0) != 0 }
 }
 
 /// What is particular to one kind of backend. One object for each device.
 public protocol DeviceDriver: AnyObject {
-    /// The frontend waits in `initialised` for the backend: see `BackendStateMachine`.
+    /// The frontend waits in `initialised` for the backend: see `BackendHandshake`.
     static var connectsEarly: Bool { get }
     /// Opens what the device stands for, as the backend's directory says. Called once, or again after `storageInUse`.
     func open(_ backend: DeviceKeys) throws(BackendError)

@@ -127,9 +127,8 @@ extension BackendPlatform {
     public static func linux(_ reactor: Reactor, storePath: String, log: Log) throws(BackendError)
         -> BackendPlatform
     {
-        let work = ReactorWork(reactor)
         return BackendPlatform(
             grants: try LinuxGrants(), events: try LinuxEvents(reactor),
-            store: try SocketStore(path: storePath, work: work, log: log), work: work)
+            store: try LinuxStore(reactor, path: storePath, log: log), work: ReactorWork(reactor))
     }
 }
