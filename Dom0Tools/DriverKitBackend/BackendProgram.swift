@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Backends
 import DriverKit
-import Glibc
-import Reactor
 import XenABI
 
 /// A backend process in Dom0 that serves all devices of one kind, of all domains: `BackendProgram<MyService>.main()`.
@@ -18,9 +16,7 @@ public enum BackendProgram<Service: DeviceService> {
 
         usage: \(program) [options]
 
-          --store PATH           unix socket of the store (default /run/xenstored/socket)
-          --log-level LEVEL      error, warning, info or debug (default warning)
-          --help                 this text
+        \(BackendCommand.optionsUsage)
 
         A domain gets such a device with  device = [ 'type=\(kind)' ]  in its configuration; further keys there are
         settings of the device. The program runs until SIGTERM, which closes all devices first. Exit status: 0 when it
@@ -29,49 +25,17 @@ public enum BackendProgram<Service: DeviceService> {
         """
     }
 
-    private static func fail(_ message: String, status: Int32) -> Never {
-        Log(level: .error, prefix: program).error(message)
-        exit(status)
-    }
-
     /// Reads the command line and serves until a signal ends it.
     public static func main() -> Never {
-        var storePath = "/run/xenstored/socket"
-        var level = LogLevel.warning
-        var arguments = CommandLine.arguments.dropFirst()
-        while let argument = arguments.popFirst() {
-            switch argument {
-            case "--help", "-h":
-                print(usage, terminator: "")
-                exit(0)
-            case "--store":
-                guard let path = arguments.popFirst() else { fail("--store wants a path", status: 2) }
-                storePath = path
-            case "--log-level":
-                guard let chosen = arguments.popFirst().flatMap({ LogLevel(name: $0) }) else {
-                    fail("--log-level wants error, warning, info or debug", status: 2)
-                }
-                level = chosen
-            default: fail("unknown argument '\(argument)'; see \(program) --help", status: 2)
-            }
-        }
-        let log = Log(level: level, prefix: program)
-        do {
-            let reactor = try Reactor()
-            let platform = try BackendPlatform.linux(reactor, storePath: storePath, log: log)
+        let command = BackendCommand(name: program, usage: usage) { "unknown argument '\($0)'" }
+        command.run { reactor, platform, log in
             let server = ServiceServer<Service>(platform: platform, log: log)
-            for signal in [SIGTERM, SIGINT] {
-                try reactor.onSignal(signal) {
-                    server.stop()
-                    reactor.stop()
-                }
-            }
             try server.start()
-            reactor.run()
-        } catch {
-            fail("\(error)", status: 1)
+            return {
+                server.stop()
+                reactor.stop()
+            }
         }
-        exit(0)
     }
 }
 
