@@ -104,3 +104,16 @@ extension Reactor.Interest {
         self.init(rawValue: (events & readable != 0 ? 1 : 0) | (events & sv_epoll_out != 0 ? 2 : 0))
     }
 }
+
+/// Where a `UnixListener` listens.
+enum ListeningSocket {
+    /// The descriptor, or the negative error number.
+    static func make(at path: String) -> Int32 {
+        // SAFETY: the text lives during the call.
+        unsafe sv_unix_listen(path)
+    }
+    static func remove(at path: String) {
+        // SAFETY: the text lives during the call.
+        _ = unsafe unlink(path)
+    }
+}

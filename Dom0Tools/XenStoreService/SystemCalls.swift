@@ -4,19 +4,6 @@ import Glibc
 
 /// The Linux calls of the service. Together with `JournalFile.swift` and `XenStoreRing.swift` all its unsafe code.
 enum SystemCalls {
-    static func listen(at path: String) throws(XenStoreServiceError) -> Int32 {
-        // SAFETY: the string lives during the call.
-        let fd = unsafe sv_unix_listen(path)
-        guard fd >= 0 else { throw XenStoreServiceError(operation: "listen at \(path)", number: -fd) }
-        return fd
-    }
-
-    /// The next connection, or nil.
-    static func accept(_ listener: Int32) -> Int32? {
-        let fd = sv_unix_accept(listener)
-        return fd >= 0 ? fd : nil
-    }
-
     static func close(_ fd: Int32) { _ = Glibc.close(fd) }
 
     /// Bytes sent; 0 if the peer has no room; nil if it is gone.

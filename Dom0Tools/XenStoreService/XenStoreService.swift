@@ -18,8 +18,7 @@ public final class XenStoreService {
     public private(set) var client: LocalStoreClient
 
     private let reactor: Reactor
-    private var listener: Int32?
-    private var listening: Reactor.Watching?
+    private var listener: UnixListener?
     private let buffer = ReceiveBuffer(byteCount: 16384)
     private var sockets: [ConnectionID: SocketConnection] = [:]
     private var rings: [ConnectionID: RingConnection] = [:]
@@ -49,9 +48,7 @@ public final class XenStoreService {
 
     /// Closes the socket and all connections; the journal keeps the state.
     public func stop() {
-        if let listening { reactor.cancel(listening) }
-        listening = nil
-        if let listener { SystemCalls.close(listener) }
+        listener?.close()
         listener = nil
         for socket in sockets.values { if let watching = socket.watching { reactor.cancel(watching) } }
         sockets = [:]
@@ -134,33 +131,27 @@ public final class XenStoreService {
 
     /// Takes connections at the path, in place of whatever stands there.
     public func listen(at path: String) throws(XenStoreServiceError) {
-        let fd = try SystemCalls.listen(at: path)
         do {
-            listening = try reactor.watch(fd, .readable) { [unowned self] _ in acceptAll(fd) }
+            listener = try UnixListener(reactor, path: path) { [unowned self] in accept($0) }
         } catch {
-            SystemCalls.close(fd)
-            throw XenStoreServiceError(operation: "listen at \(path)", number: error.number)
+            throw XenStoreServiceError(operation: error.operation, number: error.number)
         }
-        listener = fd
     }
 
-    private func acceptAll(_ listener: Int32) {
-        while let fd = SystemCalls.accept(listener) {
-            guard sockets.count < socketLimit else {
-                log("store: more than \(socketLimit) clients: one was turned away")
-                SystemCalls.close(fd)
-                continue
+    private func accept(_ fd: Int32) {
+        guard sockets.count < socketLimit else {
+            log("store: more than \(socketLimit) clients: one was turned away")
+            return SystemCalls.close(fd)
+        }
+        let socket = SocketConnection(fd: fd, id: store.connect(as: .zero))
+        sockets[socket.id] = socket
+        do {
+            socket.watching = try reactor.watch(fd, .readable) { [unowned self, unowned socket] ready in
+                serve(socket, ready)
             }
-            let socket = SocketConnection(fd: fd, id: store.connect(as: .zero))
-            sockets[socket.id] = socket
-            do {
-                socket.watching = try reactor.watch(fd, .readable) { [unowned self, unowned socket] ready in
-                    serve(socket, ready)
-                }
-            } catch {
-                log("store: \(error)")
-                drop(socket)
-            }
+        } catch {
+            log("store: \(error)")
+            drop(socket)
         }
     }
 

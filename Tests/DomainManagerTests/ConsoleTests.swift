@@ -122,15 +122,6 @@ private final class Watcher: ConsoleClient {
 
 /// With real files and sockets in a directory of its own.
 @Suite struct HostTests {
-    private func withDirectory(_ body: (String) throws -> Void) throws {
-        let path = FileManager.default.temporaryDirectory.appending(
-            path: "sv-\(UInt64.random(in: 0 ... .max))"
-        ).path
-        try System.makeDirectory(path)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try body(path)
-    }
-
     @Test func recordsSurvive() throws {
         try withDirectory { directory in
             var record = DomainRecord(configuration: Machine.configuration(), uuid: .random(), startedAt: 5)

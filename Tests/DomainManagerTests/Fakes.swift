@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import ControlAPI
+import FoundationEssentials
 import Reactor
 import SharedMemory
 import XenABI
@@ -364,4 +365,14 @@ final class Machine {
             && store.watches.isEmpty
             && channels.bound.isEmpty && records.records.isEmpty && host.backends.allSatisfy { !$0.isRunning }
     }
+}
+
+/// Runs the body with a fresh directory, which is removed afterwards.
+func withDirectory(_ body: (String) throws -> Void) throws {
+    let path = FileManager.default.temporaryDirectory.appending(
+        path: "sv-\(UInt64.random(in: 0 ... .max))"
+    ).path
+    try System.makeDirectory(path)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try body(path)
 }

@@ -181,6 +181,25 @@ final class Pipe {
         #expect(got.withLock { $0 } == Array(0..<1000))
     }
 
+    @Test func listenersReplaceAnOldSocketAndRemoveTheirOwn() throws {
+        let reactor = try Reactor()
+        let path = "/tmp/swiftvisor-listener-\(UInt64.random(in: 0 ... .max))"
+        let old = try UnixListener(reactor, path: path) { _ in }
+        let listener = try UnixListener(reactor, path: path) { _ in }
+        // SAFETY: the text lives during the calls.
+        #expect(unsafe access(path, F_OK) == 0)
+        listener.close()
+        #expect(unsafe access(path, F_OK) != 0)
+        old.close()
+        #expect(throws: ReactorError(operation: "listen at /nowhere/socket", number: ENOENT)) {
+            try UnixListener(reactor, path: "/nowhere/socket") { _ in }
+        }
+        let long = "/tmp/" + String(repeating: "x", count: 110)
+        #expect(throws: ReactorError(operation: "listen at \(long)", number: ENAMETOOLONG)) {
+            try UnixListener(reactor, path: long) { _ in }
+        }
+    }
+
     @Test func stopBeforeRunMakesRunReturn() throws {
         let reactor = try Reactor()
         reactor.stop()

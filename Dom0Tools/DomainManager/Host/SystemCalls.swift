@@ -157,51 +157,6 @@ enum System {
         return [text(names.nodename), text(names.release), text(names.version), text(names.machine)]
     }
 
-    // MARK: Unix sockets
-
-    /// A listening, non-blocking unix socket. An old one at the same path is replaced.
-    static func listen(at path: String, mode: mode_t = 0o600) throws(HostFailure) -> Int32 {
-        var address = sockaddr_un()
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw failure(ENAMETOOLONG)
-        }
-        address.sun_family = sa_family_t(AF_UNIX)
-        // SAFETY: the buffer is the whole array, and the path with its zero is shorter, as just checked.
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { bytes in
-            for (index, byte) in path.utf8.enumerated() { unsafe bytes[index] = byte }
-        }
-        let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(AF_UNIX, flags, 0)
-        guard descriptor >= 0 else { throw lastError() }
-        remove(path)
-        // SAFETY: the address is a live local of the size given.
-        let result = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { rebound in
-                unsafe bind(descriptor, rebound, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard result == 0, unsafe chmod(path, mode) == 0, Glibc.listen(descriptor, 64) == 0 else {
-            let failure = lastError()
-            _ = close(descriptor)
-            throw failure
-        }
-        return descriptor
-    }
-
-    /// The next waiting connection, non-blocking, or nil.
-    static func accept(_ listener: Int32) -> Int32? {
-        while true {
-            // Nobody asks for the peer's address.
-            let descriptor = Glibc.accept(listener, nil, nil)
-            if descriptor >= 0 {
-                _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-                _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
-                return descriptor
-            }
-            if errno != EINTR { return nil }
-        }
-    }
-
     // MARK: Processes
 
     /// Starts a program with an empty signal mask, its output and errors appended to a file.
