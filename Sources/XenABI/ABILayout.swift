@@ -4,6 +4,11 @@
 public protocol ABILayout {
     /// Size of the block in bytes, as C's `sizeof` gives it for a 64-bit caller.
     static var byteCount: Int { get }
+    /// The form that a 32-bit caller gives the block; nil where it is the same.
+    static var compat: CompatLayout? { get }
+}
+extension ABILayout {
+    @inlinable public static var compat: CompatLayout? { nil }
 }
 
 /// A field of `Layout`, at a fixed byte offset, holding a `Value`.

@@ -87,6 +87,8 @@ public enum VirtualInterrupt {
 public enum EventChannelLimit {
     /// `EVTCHN_2L_NR_CHANNELS`. Ports of the 2-level ABI, 64-bit guest.
     @inlinable public static var twoLevelPorts: UInt32 { 4096 }
+    /// Ports of the 2-level ABI, 32-bit guest.
+    @inlinable public static var twoLevelPorts32: UInt32 { 1024 }
     /// `EVTCHN_FIFO_NR_CHANNELS`.
     @inlinable public static var fifoPorts: UInt32 { 131072 }
     /// `EVTCHN_FIFO_MAX_QUEUES`.

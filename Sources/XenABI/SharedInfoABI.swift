@@ -104,3 +104,42 @@ public enum SharedInfoLimit {
     /// `XEN_LEGACY_MAX_VCPUS`. vCPUs that have their block in the page.
     @inlinable public static var legacyVCPUs: UInt32 { 32 }
 }
+
+/// `VCPUInfoLayout` in a domain whose shared information has the 32-bit form; the time information is where it is in
+/// the other. `struct vcpu_info` for i386, 64 bytes.
+public enum VCPUInfo32Layout: ABILayout {
+    @inlinable public static var byteCount: Int { 64 }
+}
+extension Field<VCPUInfo32Layout, UInt8> {
+    /// `evtchn_upcall_pending`.
+    @inlinable public static var upcallPending: Self { .init(at: 0) }
+    /// `evtchn_upcall_mask`.
+    @inlinable public static var upcallMask: Self { .init(at: 1) }
+}
+extension Field<VCPUInfo32Layout, UInt32> {
+    /// `evtchn_pending_sel`: one bit for each 32 ports.
+    @inlinable public static var pendingSelector: Self { .init(at: 4) }
+    /// `time.version`.
+    @inlinable public static var timeVersion: Self { .init(at: 32) }
+}
+
+/// `SharedInfoLayout` in its 32-bit form: 1024 ports. `struct shared_info` for i386, 2344 bytes.
+public enum SharedInfo32Layout: ABILayout {
+    @inlinable public static var byteCount: Int { 2344 }
+}
+extension Field<SharedInfo32Layout, UInt32> {
+    /// `evtchn_pending`, the first of 32. One bit per port.
+    @inlinable public static var eventPending: Self { .init(at: 2048) }
+    /// `evtchn_mask`, the first of 32. One bit per port.
+    @inlinable public static var eventMask: Self { .init(at: 2176) }
+    /// `wc_version`.
+    @inlinable public static var wallclockVersion: Self { .init(at: 2304) }
+    /// `wc_sec`.
+    @inlinable public static var wallclockSeconds: Self { .init(at: 2308) }
+    /// `wc_nsec`.
+    @inlinable public static var wallclockNanoseconds: Self { .init(at: 2312) }
+    /// `arch.nmi_reason`.
+    @inlinable public static var nmiReason: Self { .init(at: 2324) }
+    /// `arch.wc_sec_hi`.
+    @inlinable public static var wallclockSecondsHigh: Self { .init(at: 2340) }
+}

@@ -34,7 +34,7 @@ struct Caller {
     }
     func writeList(_ values: [UInt64], at address: UInt64? = nil) {
         for (index, value) in values.enumerated() {
-            machine.write(value, at: (address ?? list) + UInt64(index) * 8, in: domain)
+            machine.setLong(value, index, of: address ?? list, in: domain)
         }
     }
     func readList<Value: FixedWidthInteger>(_ count: Int, of type: Value.Type, at address: UInt64) -> [Value]

@@ -153,6 +153,9 @@ public import XenABI
         domain.state.isCreationFinished = true
     }
 
+    /// Argument blocks are written and read in the form of 32-bit callers.
+    public private(set) var callersAre32Bit = false
+
     // MARK: Guest memory, by guest-physical address. A test that reads what is not there has a bug: it traps.
 
     private func place(_ address: UInt64, in domain: Ref<Domain>) -> (MachineFrame, Int) {
@@ -182,13 +185,45 @@ public import XenABI
     public func set<Layout: ABILayout, Value: FixedWidthInteger>(
         _ field: Field<Layout, Value>, _ value: Value, at address: UInt64, in domain: Ref<Domain>
     ) {
-        write(value, at: address + UInt64(field.offset), in: domain)
+        guard callersAre32Bit, let run = Layout.compat?.run(holding: field.offset) else {
+            return write(value, at: address + UInt64(field.offset), in: domain)
+        }
+        let place = address + UInt64(run.offset + field.offset - run.wideOffset)
+        if run.isLong {
+            write(UInt32(truncatingIfNeeded: value), at: place, in: domain)
+        } else {
+            write(value, at: place, in: domain)
+        }
     }
     /// Reads a field of a guest's block.
     public func get<Layout: ABILayout, Value: FixedWidthInteger>(
         _ field: Field<Layout, Value>, at address: UInt64, in domain: Ref<Domain>
     ) -> Value {
-        read(Value.self, at: address + UInt64(field.offset), in: domain)
+        guard callersAre32Bit, let run = Layout.compat?.run(holding: field.offset) else {
+            return read(Value.self, at: address + UInt64(field.offset), in: domain)
+        }
+        let place = address + UInt64(run.offset + field.offset - run.wideOffset)
+        return run.isLong
+            ? Value(truncatingIfNeeded: read(UInt32.self, at: place, in: domain))
+            : read(Value.self, at: place, in: domain)
+    }
+    /// Writes element `index` of a guest's list of frame numbers or other C `long`s.
+    public func setLong(_ value: UInt64, _ index: Int, of list: UInt64, in domain: Ref<Domain>) {
+        if callersAre32Bit {
+            write(UInt32(truncatingIfNeeded: value), at: list + UInt64(index * 4), in: domain)
+        } else {
+            write(value, at: list + UInt64(index * 8), in: domain)
+        }
+    }
+    public func getLong(_ index: Int, of list: UInt64, in domain: Ref<Domain>) -> UInt64 {
+        callersAre32Bit
+            ? UInt64(read(UInt32.self, at: list + UInt64(index * 4), in: domain))
+            : read(at: list + UInt64(index * 8), in: domain)
+    }
+    /// From now on the vCPUs of these domains call from 32-bit code, and blocks are written in that form.
+    public func makeCallers32Bit(_ domains: Ref<Domain>...) {
+        callersAre32Bit = true
+        for domain in domains { domain.forEachVCPU { $0.setGuestMode(is32Bit: true) } }
     }
     /// Fills guest memory with one byte.
     public func fill(_ byte: UInt8, at address: UInt64, count: Int, in domain: Ref<Domain>) {
@@ -197,10 +232,10 @@ public import XenABI
 }
 
 extension Ref<VirtualCPU> {
-    /// As at a hypercall of a 64-bit kernel, but with paging off: linear addresses are guest-physical ones.
-    public func setGuestMode(privilegeLevel: UInt8 = 0) {
+    /// As at a hypercall of a kernel, but with paging off: linear addresses are guest-physical ones.
+    public func setGuestMode(privilegeLevel: UInt8 = 0, is32Bit: Bool = false) {
         state.paging = GuestPagingState(
-            cr0: 0x11, cr3: 0, cr4: 0, efer: 0, privilegeLevel: privilegeLevel, isLongMode: true)
+            cr0: 0x11, cr3: 0, cr4: 0, efer: 0, privilegeLevel: privilegeLevel, isLongMode: !is32Bit)
     }
     /// Makes a hypercall the way a guest does, continuations included, and returns its result.
     @discardableResult
@@ -209,17 +244,33 @@ extension Ref<VirtualCPU> {
         _ fourth: UInt64 = 0,
         _ fifth: UInt64 = 0
     ) -> Int64 {
-        let registers = state.registers
-        registers[.rax] = UInt64(number)
-        registers[.rdi] = first
-        registers[.rsi] = second
-        registers[.rdx] = third
-        registers[.r10] = fourth
-        registers[.r8] = fifth
+        load(UInt64(number), [first, second, third, fourth, fifth])
         repeat {
             state.continuesHypercall = false
             handleHypercall()
         } while state.continuesHypercall
-        return Int64(bitPattern: registers[.rax])
+        let result = state.registers[.rax]
+        return state.paging.isLongMode
+            ? Int64(bitPattern: result) : Int64(Int32(truncatingIfNeeded: result))
+    }
+    /// Puts a call where the handler looks for it, by the mode that is set. A 32-bit caller's high halves hold rubbish.
+    public func load(_ number: UInt64, _ arguments: [UInt64]) {
+        let registers = state.registers
+        guard state.paging.isLongMode else {
+            let rubbish: UInt64 = 0xdead_beef << 32
+            registers[.rax] = number & 0xffff_ffff | rubbish
+            registers[.rbx] = arguments[0] & 0xffff_ffff | rubbish
+            registers[.rcx] = arguments[1] & 0xffff_ffff | rubbish
+            registers[.rdx] = arguments[2] & 0xffff_ffff | rubbish
+            registers[.rsi] = arguments[3] & 0xffff_ffff | rubbish
+            registers[.rdi] = arguments[4] & 0xffff_ffff | rubbish
+            return
+        }
+        registers[.rax] = number
+        registers[.rdi] = arguments[0]
+        registers[.rsi] = arguments[1]
+        registers[.rdx] = arguments[2]
+        registers[.r10] = arguments[3]
+        registers[.r8] = arguments[4]
     }
 }

@@ -281,6 +281,7 @@ extension LayoutCatalogue {
             "EventChannelLimit", "UInt32",
             [
                 .init("twoLevelPorts", c: "EVTCHN_2L_NR_CHANNELS", EventChannelLimit.twoLevelPorts),
+                .init("twoLevelPorts32", c: "-", EventChannelLimit.twoLevelPorts32),
                 .init("fifoPorts", c: "EVTCHN_FIFO_NR_CHANNELS", EventChannelLimit.fifoPorts),
                 .init("fifoPriorities", c: "EVTCHN_FIFO_MAX_QUEUES", EventChannelLimit.fifoPriorities),
                 .init(
@@ -1027,7 +1028,26 @@ extension LayoutCatalogue {
                 .init("maximumFrame", c: "arch.max_pfn", Field<SharedInfoLayout, UInt64>.maximumFrame),
                 .init("nmiReason", c: "arch.nmi_reason", Field<SharedInfoLayout, UInt64>.nmiReason),
             ])
-        return [t0, t1, t2]
+        let t3 = LayoutTable(
+            VCPUInfo32Layout.self, c: "-",
+            [
+                .init("upcallPending", c: "-", Field<VCPUInfo32Layout, UInt8>.upcallPending),
+                .init("upcallMask", c: "-", Field<VCPUInfo32Layout, UInt8>.upcallMask),
+                .init("pendingSelector", c: "-", Field<VCPUInfo32Layout, UInt32>.pendingSelector),
+                .init("timeVersion", c: "-", Field<VCPUInfo32Layout, UInt32>.timeVersion),
+            ])
+        let t4 = LayoutTable(
+            SharedInfo32Layout.self, c: "-",
+            [
+                .init("eventPending", c: "-", Field<SharedInfo32Layout, UInt32>.eventPending, count: 32),
+                .init("eventMask", c: "-", Field<SharedInfo32Layout, UInt32>.eventMask, count: 32),
+                .init("wallclockVersion", c: "-", Field<SharedInfo32Layout, UInt32>.wallclockVersion),
+                .init("wallclockSeconds", c: "-", Field<SharedInfo32Layout, UInt32>.wallclockSeconds),
+                .init("wallclockNanoseconds", c: "-", Field<SharedInfo32Layout, UInt32>.wallclockNanoseconds),
+                .init("nmiReason", c: "-", Field<SharedInfo32Layout, UInt32>.nmiReason),
+                .init("wallclockSecondsHigh", c: "-", Field<SharedInfo32Layout, UInt32>.wallclockSecondsHigh),
+            ])
+        return [t0, t1, t2, t3, t4]
     }
 
     static var sharedInfoConstants: [ConstantTable] {

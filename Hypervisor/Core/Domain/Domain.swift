@@ -49,6 +49,8 @@ public struct Domain: ~Copyable {
     /// Pages still promised by `XENMEM_claim_pages`.
     public var claimedPages: UInt64 = 0
     public var sharedInfoFrame: MachineFrame
+    /// The domain reads its shared information in the 32-bit form; see `latchSharedInfoForm`.
+    public internal(set) var sharedInfoIs32Bit = false
     /// gfn where the guest put shared_info; nil: nowhere yet.
     public var sharedInfoGuestFrame: GuestFrame?
     /// The E820 map of `XENMEM_set_memory_map`: 20-byte entries in this frame.
@@ -95,6 +97,10 @@ extension Ref<Domain> {
     public var id: DomainID { state.id }
     public var sharedInfo: SharedView<SharedInfoLayout> {
         state.hypervisor.state.memory.sharedView(SharedInfoLayout.self, in: state.sharedInfoFrame)
+    }
+    /// The same, when it has the 32-bit form.
+    var sharedInfo32: SharedView<SharedInfo32Layout> {
+        state.hypervisor.state.memory.sharedView(SharedInfo32Layout.self, in: state.sharedInfoFrame)
     }
     /// The vCPU with this number; nil if the domain lacks it. Any value is safe.
     public func vcpu(_ id: UInt32) -> Ref<VirtualCPU>? {

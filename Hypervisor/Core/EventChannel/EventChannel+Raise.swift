@@ -10,6 +10,7 @@ extension Ref<Domain> {
     /// the port.
     @inline(__always)
     func setPending(_ port: UInt32, vcpu: UInt32) {
+        if state.sharedInfoIs32Bit { return setPending32(port, vcpu: vcpu) }
         let shared = sharedInfo
         let word = Int(port &>> 6)
         let bit: UInt64 = 1 &<< UInt64(port & 63)
@@ -26,7 +27,7 @@ extension Ref<Domain> {
         guard info.exchange(1, at: .upcallPending) == 0 else { return }
         vcpu.upcallBecamePending()
     }
-    private func wakePollers(of port: UInt32) {
+    func wakePollers(of port: UInt32) {
         var othersPoll = false
         forEachVCPU { vcpu in
             guard vcpu.state.pollPort != 0 else { return }
@@ -40,6 +41,7 @@ extension Ref<Domain> {
     }
     /// Clears a port's mask bit; an event that was waiting behind it is delivered.
     func unmask(_ port: UInt32) {
+        if state.sharedInfoIs32Bit { return unmask32(port) }
         let shared = sharedInfo
         let word = Int(port &>> 6)
         let bit: UInt64 = 1 &<< UInt64(port & 63)

@@ -77,14 +77,15 @@ extension Ref<Domain> {
     func unusedPort() throws(XenError) -> UInt32 {
         guard state.lifecycle == .alive else { throw .invalidArgument }
         var port = state.events.lowestCandidate
-        while port < state.events.limit {
+        let limit = portLimit
+        while port < limit {
             if portKind(port) == .closed {
                 state.events.lowestCandidate = port
                 return port
             }
             port &+= 1
         }
-        state.events.lowestCandidate = state.events.limit
+        state.events.lowestCandidate = max(port, state.events.lowestCandidate)
         throw .noSpace
     }
     /// The record of a closed port that is about to be opened, with its page allocated. Throws `noMemory`.
@@ -133,7 +134,7 @@ extension Ref<Domain> {
         case .unbound, .ipi: break
         case .closed, nil: return
         }
-        sharedInfo.clearBits(1 &<< UInt64(port & 63), at: .eventPending.element(Int(port &>> 6)))
+        clearPending(port)
         record[EventPortLayout.kind] = 0
         record[EventPortLayout.virq] = 0
         record[EventPortLayout.vcpu] = 0
@@ -173,6 +174,6 @@ extension Ref<Domain> {
     public func isEventPending(_ port: UInt32) -> Bool? {
         guard isValidPort(port) else { return nil }
         state.events.mayHavePollers = true
-        return sharedInfo.load(.eventPending.element(Int(port &>> 6))) & (1 &<< UInt64(port & 63)) != 0
+        return hasPendingBit(port)
     }
 }

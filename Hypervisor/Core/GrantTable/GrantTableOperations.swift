@@ -50,14 +50,14 @@ extension Ref<VirtualCPU> {
         continueHypercall(HypercallNumber.grantTable, UInt64(command), next, UInt64(left))
         return true
     }
-    /// The view of a block in guest memory, translated for writing. Nil if it crosses a page or is not
-    /// aligned as C does: such a block is copied in and out.
+    /// The view of a block in guest memory, translated for writing. Nil if it crosses a page, is not
+    /// aligned as C does or has the 32-bit form: such a block is copied in and out.
     @inline(__always)
     private func view<Layout: ABILayout>(
         _ layout: Layout.Type, at address: UInt64
     ) throws(XenError) -> SharedView<Layout>? {
         let offset = Int(truncatingIfNeeded: address & 0xfff)
-        guard offset &+ Layout.byteCount <= pageSize, offset & 7 == 0 else { return nil }
+        guard offset &+ Layout.byteCount <= pageSize, offset & 7 == 0, !callerIs32Bit else { return nil }
         guard let frame = translate(linear: address, forWriting: true) else { throw .badAddress }
         return hypervisor.state.memory.sharedView(layout, in: frame, at: offset)
     }
@@ -70,9 +70,11 @@ extension Ref<VirtualCPU> {
         // The page of the list is translated once: copying moves no page, so its frame stays the guest's.
         var page: UInt64 = 1
         var pageFrame = MachineFrame(rawValue: 0)
+        let is32Bit = callerIs32Bit
+        let stride = stride(of: GrantCopyLayout.self)
         while left > 0 {
             let offset = address & 0xfff
-            if offset <= UInt64(pageSize &- GrantCopyLayout.byteCount), offset & 7 == 0 {
+            if offset <= UInt64(pageSize &- GrantCopyLayout.byteCount), offset & 7 == 0, !is32Bit {
                 if address &- offset != page {
                     guard let frame = translate(linear: address, forWriting: true) else { throw .badAddress }
                     page = address &- offset
@@ -88,7 +90,7 @@ extension Ref<VirtualCPU> {
                 let status = result { () throws(GrantStatus) in try domain.copyGrant(request) }
                 try copyOut(status, field: Field<GrantCopyLayout, Int16>.status, of: address)
             }
-            address = address &+ UInt64(GrantCopyLayout.byteCount)
+            address = address &+ stride
             left &-= 1
             if pauses(GrantTableOperation.copy, address, left) { return 0 }
         }
@@ -237,7 +239,7 @@ extension Ref<VirtualCPU> {
                     hypervisor.state.frames.guestFrame(of: $0)
                 }
                 do throws(XenError) {
-                    try write(gfn?.rawValue ?? .max, at: list &+ UInt64(index) &* 8)
+                    try writeLong(gfn?.rawValue ?? .max, list, UInt64(index))
                 } catch {
                     throw .badVirtualAddress
                 }

@@ -15,9 +15,7 @@ extension Ref<VirtualCPU> {
             return
         }
         guard state.paging.isLongMode else {
-            // 32-bit callers need the compat layouts (Docs/Caveats.md).
-            registers[.rax] = UInt64(
-                UInt32(bitPattern: Int32(truncatingIfNeeded: XenError.notImplemented.returnValue)))
+            handleCompatHypercall()
             return
         }
         let number = registers[.rax]
@@ -38,7 +36,7 @@ extension Ref<VirtualCPU> {
             case UInt64(HypercallNumber.scheduler): return try schedulerOperation(a, b)
             case UInt64(HypercallNumber.version): return try versionOperation(a, b)
             case UInt64(HypercallNumber.memory): return try memoryOperation(a, b)
-            case UInt64(HypercallNumber.setTimer): return setTimer(a)
+            case UInt64(HypercallNumber.setTimer): return setTimer(callerIs32Bit ? a | b &<< 32 : a)
             case UInt64(HypercallNumber.consoleIO): return try consoleOperation(a, b, c)
             case UInt64(HypercallNumber.multicall): return try multicall(a, b)
             case UInt64(HypercallNumber.hvm): return try hvmOperation(a, b)
@@ -66,6 +64,7 @@ extension Ref<VirtualCPU> {
             state.multicallRest = MulticallRest(number: number, first: first, second: second, third: third)
             return
         }
+        guard !callerIs32Bit else { return setCompatRegisters(number, first, second, third) }
         let registers = state.registers
         registers[.rax] = UInt64(number)
         registers[.rdi] = first
@@ -86,16 +85,15 @@ extension Ref<VirtualCPU> {
         var address = list
         var left = count
         while left > 0 {
-            var entry = try copyIn(MulticallEntryLayout.self, at: address)
-            let number = entry[MulticallEntryLayout.operation]
+            let entry = try copyIn(MulticallEntryLayout.self, at: address)
+            let number = entry[.operation]
             state.isInMulticall = true
             let result =
                 number == UInt64(HypercallNumber.multicall)
                 ? XenError.invalidArgument.returnValue
                 : call(
-                    number, entry[MulticallEntryLayout.argument(0)], entry[MulticallEntryLayout.argument(1)],
-                    entry[MulticallEntryLayout.argument(2)], entry[MulticallEntryLayout.argument(3)],
-                    entry[MulticallEntryLayout.argument(4)])
+                    number, entry[.arguments], entry[.arguments.element(1)], entry[.arguments.element(2)],
+                    entry[.arguments.element(3)], entry[.arguments.element(4)])
             state.isInMulticall = false
             if state.continuesHypercall {
                 state.continuesHypercall = false
@@ -103,10 +101,9 @@ extension Ref<VirtualCPU> {
                 continueHypercall(HypercallNumber.multicall, address, left)
                 return 0
             }
-            entry[MulticallEntryLayout.result] = UInt64(bitPattern: result)
             try copyOut(
-                UInt64(bitPattern: result), field: MulticallEntryLayout.result, of: address)
-            address = address &+ 64
+                UInt64(bitPattern: result), field: Field<MulticallEntryLayout, UInt64>.result, of: address)
+            address = address &+ stride(of: MulticallEntryLayout.self)
             left &-= 1
             if left > 0, shouldPreempt {
                 continueHypercall(HypercallNumber.multicall, address, left)
@@ -120,13 +117,13 @@ extension Ref<VirtualCPU> {
 extension Ref<VirtualCPU> {
     /// Writes what is left of a call into its entry, whose guest address is given.
     private func copyOut(_ rest: MulticallRest, to entry: UInt64) throws(XenError) {
-        try copyOut(UInt64(rest.number), field: MulticallEntryLayout.operation, of: entry)
-        try copyOut(rest.first, field: MulticallEntryLayout.argument(0), of: entry)
+        try copyOut(UInt64(rest.number), field: Field<MulticallEntryLayout, UInt64>.operation, of: entry)
+        try copyOut(rest.first, field: Field<MulticallEntryLayout, UInt64>.arguments, of: entry)
         if let second = rest.second {
-            try copyOut(second, field: MulticallEntryLayout.argument(1), of: entry)
+            try copyOut(second, field: Field<MulticallEntryLayout, UInt64>.arguments.element(1), of: entry)
         }
         if let third = rest.third {
-            try copyOut(third, field: MulticallEntryLayout.argument(2), of: entry)
+            try copyOut(third, field: Field<MulticallEntryLayout, UInt64>.arguments.element(2), of: entry)
         }
     }
 }
@@ -144,12 +141,4 @@ public struct MulticallRest: BitwiseCopyable, Sendable {
         self.second = second
         self.third = third
     }
-}
-
-/// `struct multicall_entry`, public/xen.h. 64 bytes.
-enum MulticallEntryLayout: ABILayout {
-    static var byteCount: Int { 64 }
-    static var operation: Field<Self, UInt64> { .init(at: 0) }
-    static var result: Field<Self, UInt64> { .init(at: 8) }
-    static func argument(_ index: Int) -> Field<Self, UInt64> { .init(at: 16 &+ 8 &* index) }
 }

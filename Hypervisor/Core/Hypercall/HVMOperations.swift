@@ -14,6 +14,9 @@ extension Ref<VirtualCPU> {
             let target = try target(block[.domain])
             try HVMParameterRule.checkSetting(index, bySelf: target == domain)
             try target.setParameter(index, block[Field<HVMParameterLayout, UInt64>.value])
+            if index == HVMParameter.callbackInterrupt, target == domain {
+                target.latchSharedInfoForm(is32Bit: callerIs32Bit)
+            }
             return 0
         case UInt64(HVMOperation.getParameter):
             let block = try copyIn(HVMParameterLayout.self, at: argument)

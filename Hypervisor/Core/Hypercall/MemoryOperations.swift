@@ -115,8 +115,8 @@ extension Ref<VirtualCPU> {
         guard start <= size else { throw .invalidArgument }
         var done = start
         while done < size {
-            let index = try read(UInt64.self, at: indexes &+ done &* 8)
-            let gfn = GuestFrame(rawValue: try read(UInt64.self, at: frames &+ done &* 8))
+            let index = try readLong(indexes, done)
+            let gfn = GuestFrame(rawValue: try readLong(frames, done))
             var result: Int32 = 0
             do throws(XenError) {
                 if space == PhysmapSpace.foreignGuestFrame {
@@ -178,7 +178,7 @@ extension Ref<VirtualCPU> {
         guard first <= maximum, count <= maximum &- first, start <= count else { throw .invalidArgument }
         var done = start
         while done < count {
-            let gfn = GuestFrame(rawValue: try read(UInt64.self, at: list &+ done &* 8))
+            let gfn = GuestFrame(rawValue: try readLong(list, done))
             let frame = try owner.grantFrame(UInt32(truncatingIfNeeded: first &+ done))
             try domain.mapForeign(frame, at: gfn, writable: true)
             done &+= 1

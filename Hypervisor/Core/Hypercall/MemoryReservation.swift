@@ -8,20 +8,22 @@ extension Ref<VirtualCPU> {
     /// Reads the reservation at a guest address: in place where it lies within a page, as C aligns it.
     private func reservation(_ argument: UInt64) throws(XenError) -> MemoryReservation {
         let offset = Int(truncatingIfNeeded: argument & 0xfff)
-        guard offset & 7 == 0, offset <= pageSize &- MemoryReservationLayout.byteCount else {
+        guard offset & 7 == 0, offset <= pageSize &- MemoryReservationLayout.byteCount, !callerIs32Bit else {
             return MemoryReservation(try copyIn(MemoryReservationLayout.self, at: argument))
         }
         guard let frame = translate(linear: argument, forWriting: false) else { throw .badAddress }
         return MemoryReservation(
             hypervisor.state.memory.sharedView(MemoryReservationLayout.self, in: frame, at: offset))
     }
-    /// Reads up to `limit` frame numbers from a list, no further than its page, into `chunk`. Returns how many.
+    /// Reads up to `limit` frame numbers from place `index` of a list on, no further than the page, into `chunk`. Returns
+    /// how many.
     private func readFrames(
-        _ address: UInt64, limit: UInt64, into chunk: inout InlineArray<16, UInt64>
+        _ list: UInt64, from index: UInt64, limit: UInt64, into chunk: inout InlineArray<16, UInt64>
     ) throws(XenError) -> UInt64 {
+        let address = list &+ index &* 8
         let offset = address & 0xfff
-        guard offset & 7 == 0 else {
-            chunk[0] = try read(UInt64.self, at: address)
+        guard offset & 7 == 0, !callerIs32Bit else {
+            chunk[0] = try readLong(list, index)
             return 1
         }
         guard let frame = translate(linear: address, forWriting: false) else { throw .badAddress }
@@ -57,7 +59,7 @@ extension Ref<VirtualCPU> {
             var chunk = InlineArray<16, UInt64>(repeating: 0)
             var pages: UInt64 = 0
             while index < count {
-                let read = try readFrames(request.list &+ index &* 8, limit: count &- index, into: &chunk)
+                let read = try readFrames(request.list, from: index, limit: count &- index, into: &chunk)
                 let end = index &+ read
                 var at = 0
                 while index < end {

@@ -80,6 +80,7 @@ extension Ref<Hypervisor> {
     }
     /// Writes a domain's wallclock, with its offset, into its shared info by the version protocol.
     public func updateWallclock(_ domain: Ref<Domain>) {
+        if domain.state.sharedInfoIs32Bit { return updateWallclock32(domain) }
         let view = domain.sharedInfo
         let seconds = state.wallclockSeconds &+ UInt64(bitPattern: domain.state.timeOffsetSeconds)
         let version = view.load(Field<SharedInfoLayout, UInt32>.wallclockVersion)
@@ -90,6 +91,19 @@ extension Ref<Hypervisor> {
             UInt32(truncatingIfNeeded: seconds &>> 32),
             to: Field<SharedInfoLayout, UInt32>.wallclockSecondsHigh)
         view.store(state.wallclockNanoseconds, to: Field<SharedInfoLayout, UInt32>.wallclockNanoseconds)
+        fullMemoryBarrier()
+        view.store((version | 1) &+ 1, to: .wallclockVersion)
+    }
+    /// The same in the 32-bit form.
+    private func updateWallclock32(_ domain: Ref<Domain>) {
+        let view = domain.sharedInfo32
+        let seconds = state.wallclockSeconds &+ UInt64(bitPattern: domain.state.timeOffsetSeconds)
+        let version = view.load(.wallclockVersion)
+        view.store(version | 1, to: .wallclockVersion)
+        fullMemoryBarrier()
+        view.store(UInt32(truncatingIfNeeded: seconds), to: .wallclockSeconds)
+        view.store(UInt32(truncatingIfNeeded: seconds &>> 32), to: .wallclockSecondsHigh)
+        view.store(state.wallclockNanoseconds, to: .wallclockNanoseconds)
         fullMemoryBarrier()
         view.store((version | 1) &+ 1, to: .wallclockVersion)
     }

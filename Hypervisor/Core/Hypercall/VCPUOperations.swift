@@ -24,8 +24,8 @@ extension Ref<VirtualCPU> {
             try copyOut(block, to: argument)
             return 0
         case UInt64(VCPUOperation.registerRunstateMemoryArea):
-            let address = try read(UInt64.self, at: argument)
-            let place = address == 0 ? nil : try pinArea(address, byteCount: 48)
+            let address = try copyIn(RegisterMemoryAreaLayout.self, at: argument)[.address]
+            let place = address == 0 ? nil : try pinArea(address, byteCount: callerIs32Bit ? 44 : 48)
             target.unpinArea(target.state.runStatePlace)
             target.state.runStatePlace = place
             target.publishRunState()
@@ -39,7 +39,10 @@ extension Ref<VirtualCPU> {
             // The flags are not looked at, as in Xen 4.17, but must be readable: the block may cross a page.
             let deadline = try read(UInt64.self, at: argument)
             if argument & 0xfff > 0xff0 {
-                _ = try read(UInt64.self, at: argument &+ 8)
+                _ =
+                    callerIs32Bit
+                    ? UInt64(try read(UInt32.self, at: argument &+ 8))
+                    : try read(UInt64.self, at: argument &+ 8)
             }
             hypervisor.state.timers.set(state.singleshotTimer, at: deadline)
             return 0
@@ -60,7 +63,7 @@ extension Ref<VirtualCPU> {
             return 0
         case UInt64(VCPUOperation.getPhysicalID): throw .invalidArgument
         case UInt64(VCPUOperation.registerTimeMemoryArea):
-            let address = try read(UInt64.self, at: argument)
+            let address = try copyIn(RegisterTimeMemoryAreaLayout.self, at: argument)[.address]
             let place = address == 0 ? nil : try pinArea(address, byteCount: 32)
             if let place, place.secondFrame != nil {
                 unpinArea(place)
@@ -102,7 +105,8 @@ extension Ref<VirtualCPU> {
     /// Translates a guest-linear area once and pins its frames, so that it can be written while another address space is loaded.
     /// Only the domain's own pages: the hypervisor goes on writing there, which a granted page's owner could not stop.
     private func pinArea(_ address: UInt64, byteCount: Int) throws(XenError) -> AreaPlace {
-        guard address & 7 == 0, let frame = translate(linear: address, forWriting: true) else {
+        guard address & (callerIs32Bit ? 3 : 7) == 0, let frame = translate(linear: address, forWriting: true)
+        else {
             throw .badAddress
         }
         let offset = Int(truncatingIfNeeded: address & 0xfff)
@@ -124,7 +128,7 @@ extension Ref<VirtualCPU> {
                 throw error
             }
         }
-        return AreaPlace(frame: frame, offset: offset, secondFrame: second)
+        return AreaPlace(frame: frame, offset: offset, secondFrame: second, is32Bit: callerIs32Bit)
     }
     func unpinArea(_ place: AreaPlace?) {
         guard let place else { return }
@@ -162,7 +166,11 @@ extension Ref<VirtualCPU> {
         target.state.hasRegisteredInfo = true
         target.publishTime()
         if let info = target.info {
-            info.store(UInt64.max, to: .pendingSelector)
+            if domain.state.sharedInfoIs32Bit {
+                target.info32?.store(UInt32.max, to: .pendingSelector)
+            } else {
+                info.store(UInt64.max, to: .pendingSelector)
+            }
             fullMemoryBarrier()
             if info.exchange(1, at: .upcallPending) == 0 { target.upcallBecamePending() }
         }

@@ -49,7 +49,8 @@ extension Ref<VirtualCPU> {
             try writeText(HypervisorVersion.changeset, capacity: VersionTextSize.changeset, at: argument)
             return 0
         case UInt64(VersionOperation.platformParameters):
-            try write(HypervisorVersion.virtualStart, at: argument)
+            // A 32-bit kernel leaves no room: what it is told is 0, as by Xen.
+            try writeLong(callerIs32Bit ? 0 : HypervisorVersion.virtualStart, argument, 0)
             return 0
         case UInt64(VersionOperation.getFeatures):
             let block = try copyIn(FeatureInfoLayout.self, at: argument)

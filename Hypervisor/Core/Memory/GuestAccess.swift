@@ -116,7 +116,13 @@ extension Ref<VirtualCPU> {
         _ layout: Layout.Type, at linear: UInt64
     ) throws(XenError) -> ArgumentBlock<Layout> {
         var block = ArgumentBlock<Layout>()
-        try copyIn(&block, byteCount: Layout.byteCount, at: linear)
+        if let compat = Layout.compat, callerIs32Bit {
+            var narrow = ArgumentBlock<Layout>()
+            try copyIn(&narrow, byteCount: compat.byteCount, at: linear)
+            block.widen(narrow, compat)
+        } else {
+            try copyIn(&block, byteCount: Layout.byteCount, at: linear)
+        }
         return block
     }
     /// Copies the first `byteCount` bytes (at most 160) of a block in.
@@ -136,12 +142,22 @@ extension Ref<VirtualCPU> {
             done &+= count
         }
     }
-    /// Copies a whole block, or its first `byteCount` bytes, out. Throws `badAddress`; part may be written then.
+    /// Copies a whole block out. Throws `badAddress`; part may be written then.
+    @inline(__always)
     public func copyOut<Layout: ABILayout>(
-        _ block: borrowing ArgumentBlock<Layout>, byteCount: Int? = nil, to linear: UInt64
+        _ block: borrowing ArgumentBlock<Layout>, to linear: UInt64
+    ) throws(XenError) {
+        if let compat = Layout.compat, callerIs32Bit {
+            try copyOut(block.narrowed(compat), byteCount: compat.byteCount, to: linear)
+        } else {
+            try copyOut(block, byteCount: Layout.byteCount, to: linear)
+        }
+    }
+    /// Copies the first `byteCount` bytes of a block out as they are. Throws `badAddress`; part may be written then.
+    public func copyOut<Layout: ABILayout>(
+        _ block: borrowing ArgumentBlock<Layout>, byteCount total: Int, to linear: UInt64
     ) throws(XenError) {
         let memory = hypervisor.state.memory
-        let total = byteCount ?? Layout.byteCount
         var done = 0
         while done < total {
             let (address, overflow) = linear.addingReportingOverflow(UInt64(truncatingIfNeeded: done))
@@ -158,7 +174,15 @@ extension Ref<VirtualCPU> {
     public func copyOut<Layout: ABILayout, Word: FixedWidthInteger & BitwiseCopyable>(
         _ value: Word, field: Field<Layout, Word>, of linear: UInt64
     ) throws(XenError) {
-        let (address, overflow) = linear.addingReportingOverflow(UInt64(truncatingIfNeeded: field.offset))
+        var offset = field.offset
+        if let compat = Layout.compat, callerIs32Bit, let run = compat.run(holding: offset) {
+            offset = run.offset &+ offset &- run.wideOffset
+            if run.isLong {
+                return try write(
+                    UInt32(truncatingIfNeeded: value), at: linear &+ UInt64(truncatingIfNeeded: offset))
+            }
+        }
+        let (address, overflow) = linear.addingReportingOverflow(UInt64(truncatingIfNeeded: offset))
         guard !overflow else { throw .badAddress }
         try write(value, at: address)
     }
@@ -188,6 +212,26 @@ extension Ref<VirtualCPU> {
         var block = ArgumentBlock<ScratchLayout>()
         block[Field<ScratchLayout, Word>(at: 0)] = value
         try copyOut(block, byteCount: MemoryLayout<Word>.size, to: linear)
+    }
+    /// Reads element `index` of a list of C `long`s, which frame numbers are: 8 bytes each, 4 for a 32-bit caller.
+    func readLong(_ list: UInt64, _ index: UInt64) throws(XenError) -> UInt64 {
+        callerIs32Bit
+            ? UInt64(try read(UInt32.self, at: list &+ index &* 4))
+            : try read(UInt64.self, at: list &+ index &* 8)
+    }
+    /// Writes element `index` of a list of C `long`s.
+    func writeLong(_ value: UInt64, _ list: UInt64, _ index: UInt64) throws(XenError) {
+        if callerIs32Bit {
+            try write(UInt32(truncatingIfNeeded: value), at: list &+ index &* 4)
+        } else {
+            try write(value, at: list &+ index &* 8)
+        }
+    }
+    /// Distance between blocks in a list of them, in bytes.
+    @inline(__always)
+    func stride<Layout: ABILayout>(of layout: Layout.Type) -> UInt64 {
+        if let compat = Layout.compat, callerIs32Bit { return UInt64(compat.byteCount) }
+        return UInt64(Layout.byteCount)
     }
     /// Writes `text` and a NUL at a linear address, padded with NULs to `capacity` bytes in all; cut if longer.
     public func writeText(_ text: StaticString, capacity: Int, at linear: UInt64) throws(XenError) {

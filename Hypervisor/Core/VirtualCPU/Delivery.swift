@@ -127,11 +127,11 @@ extension Ref<VirtualCPU> {
             index &+= 1
         }
         let memory = hypervisor.state.memory
-        place.write(block, byteCount: 48, to: memory)
+        place.write(block, to: memory)
         if flag != 0 {
             fullMemoryBarrier()
             block[.stateEntryTime] = state.runStateEntryTime
-            place.write(block, byteCount: 48, to: memory)
+            place.write(block, to: memory)
         }
     }
     /// Writes the vCPU's clock into its vcpu_info and its registered time area, by the version protocol.
@@ -163,8 +163,16 @@ extension Ref<VirtualCPU> {
 }
 
 extension AreaPlace {
+    /// Writes a block into the area, in the form its owner reads.
+    func write<Layout: ABILayout>(_ block: borrowing ArgumentBlock<Layout>, to memory: MachineMemory) {
+        if let compat = Layout.compat, is32Bit {
+            write(block.narrowed(compat), byteCount: compat.byteCount, to: memory)
+        } else {
+            write(block, byteCount: Layout.byteCount, to: memory)
+        }
+    }
     /// Writes the first `byteCount` bytes of a block into the area.
-    func write<Layout: ABILayout>(
+    private func write<Layout: ABILayout>(
         _ block: borrowing ArgumentBlock<Layout>, byteCount: Int, to memory: MachineMemory
     ) {
         let first = min(byteCount, pageSize &- offset)

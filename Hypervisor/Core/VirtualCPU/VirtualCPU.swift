@@ -124,6 +124,8 @@ public struct AreaPlace: BitwiseCopyable, Sendable {
     public var offset: Int
     /// The frame of the bytes beyond the first page.
     public var secondFrame: MachineFrame?
+    /// Registered by a 32-bit caller: its content has the 32-bit form.
+    public var is32Bit = false
 }
 
 /// `RUNSTATE_…`, public/vcpu.h.
@@ -134,6 +136,12 @@ extension Ref<VirtualCPU> {
     public var info: SharedView<VCPUInfoLayout>? {
         guard let frame = state.infoFrame else { return nil }
         return state.hypervisor.state.memory.sharedView(VCPUInfoLayout.self, in: frame, at: state.infoOffset)
+    }
+    /// The same, in a domain whose shared information has the 32-bit form.
+    public var info32: SharedView<VCPUInfo32Layout>? {
+        guard let frame = state.infoFrame else { return nil }
+        return state.hypervisor.state.memory.sharedView(
+            VCPUInfo32Layout.self, in: frame, at: state.infoOffset)
     }
     public var isRunnable: Bool { !state.isDown && !state.isBlocked && state.domain.state.pauseCount == 0 }
     public var hypervisor: Ref<Hypervisor> { state.hypervisor }

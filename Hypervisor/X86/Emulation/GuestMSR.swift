@@ -126,6 +126,7 @@ enum HypercallPage {
             }
             slot &+= 1
         }
+        vcpu.domain.latchSharedInfoForm(is32Bit: !SVMBackend.pagingState(vcpu.vmcb).isLongMode)
         return true
     }
 }

@@ -36,7 +36,7 @@ extension FuzzWorld {
         case 13:
             switch random.below(3) {
             case 0:
-                var draft = Draft(24)
+                var draft = newDraft(24)
                 draft.bytes[1] = UInt8(random.below(4))
                 let command = random.pick([UInt64(15), 24, 25, 16, random.below(UInt64(40))])
                 return call(HypercallNumber.physicalDevice, command, [command, stage(draft, domain)])
@@ -89,7 +89,7 @@ extension FuzzWorld {
         case MemoryOperation.decreaseReservation, MemoryOperation.populatePhysmap:
             address = reservation(domain, operation)
         case MemoryOperation.addToPhysmap:
-            var draft = Draft(AddToPhysmapLayout.self)
+            var draft = newDraft(AddToPhysmapLayout.self)
             draft.put(.domain, domainID(domain), AddToPhysmapLayout.self)
             let space = UInt32(random.weighted([4, 8, 10, 3, 1, 1, 1]))
             draft.put(Field<AddToPhysmapLayout, UInt32>.space, space)
@@ -103,13 +103,13 @@ extension FuzzWorld {
             address = stage(draft, domain)
         case MemoryOperation.addToPhysmapBatch: address = batch(domain)
         case MemoryOperation.removeFromPhysmap:
-            var draft = Draft(RemoveFromPhysmapLayout.self)
+            var draft = newDraft(RemoveFromPhysmapLayout.self)
             draft.put(Field<RemoveFromPhysmapLayout, UInt16>.domain, domainID(domain))
             draft.put(Field<RemoveFromPhysmapLayout, UInt64>.guestFrame, hole(domain))
             address = stage(draft, domain)
         case MemoryOperation.setMemoryMap, MemoryOperation.memoryMap:
             let layout = operation == MemoryOperation.setMemoryMap
-            var draft = layout ? Draft(ForeignMemoryMapLayout.self) : Draft(MemoryMapLayout.self)
+            var draft = layout ? newDraft(ForeignMemoryMapLayout.self) : newDraft(MemoryMapLayout.self)
             let count =
                 random.once(in: 8)
                 ? UInt32(truncatingIfNeeded: random.edge()) : UInt32(random.below(UInt64(300)))
@@ -124,14 +124,14 @@ extension FuzzWorld {
             }
             address = stage(draft, domain)
         case MemoryOperation.claimPages:
-            var draft = Draft(MemoryReservationLayout.self)
+            var draft = newDraft(MemoryReservationLayout.self)
             draft.put(
                 Field<MemoryReservationLayout, UInt64>.extentCount,
                 random.once(in: 4) ? 0 : random.once(in: 8) ? random.edge() : random.below(UInt64(80)))
             draft.put(Field<MemoryReservationLayout, UInt16>.domain, peerID(domain))
             address = stage(draft, domain)
         case MemoryOperation.acquireResource:
-            var draft = Draft(AcquireResourceLayout.self)
+            var draft = newDraft(AcquireResourceLayout.self)
             draft.put(Field<AcquireResourceLayout, UInt16>.domain, peerID(domain))
             draft.put(
                 Field<AcquireResourceLayout, UInt16>.type,
@@ -141,11 +141,11 @@ extension FuzzWorld {
             draft.put(Field<AcquireResourceLayout, UInt32>.frameCount, count)
             draft.put(Field<AcquireResourceLayout, UInt64>.frame, random.below(UInt64(4)))
             let list = room(32, domain)
-            for index in 0..<UInt64(count) { poke(hole(domain), list &+ index * 8, domain) }
+            for index in 0..<UInt64(count) { poke(long: hole(domain), index, of: list, domain) }
             draft.put(Field<AcquireResourceLayout, UInt64>.frameList, random.once(in: 8) ? 0 : list)
             address = stage(draft, domain)
         default:
-            var draft = Draft(64)
+            var draft = newDraft(64)
             draft.put(Field<PageOfWords, UInt16>(at: 0), domainID(domain))
             draft.put(Field<PageOfWords, UInt16>(at: 32), domainID(domain))
             address = stage(draft, domain)
@@ -161,9 +161,9 @@ extension FuzzWorld {
         // Only the first few of a long list are written: the rest is what stood there.
         let start = random.once(in: 3) ? random.below(UInt64(20)) : 0x300 + random.below(UInt64(256))
         for index in 0..<min(count, 300) {
-            poke(random.once(in: 3) ? gfn(domain) : start &+ index, list &+ index * 8, domain)
+            poke(long: random.once(in: 3) ? gfn(domain) : start &+ index, index, of: list, domain)
         }
-        var draft = Draft(MemoryReservationLayout.self)
+        var draft = newDraft(MemoryReservationLayout.self)
         draft.put(Field<MemoryReservationLayout, UInt64>.extentStart, list)
         draft.put(Field<MemoryReservationLayout, UInt64>.extentCount, count)
         draft.put(
@@ -182,10 +182,10 @@ extension FuzzWorld {
         let indexes = room(Int(count) * 8, domain)
         let frames = room(Int(count) * 8, domain)
         for index in 0..<count {
-            poke(gfn(domain), indexes &+ index * 8, domain)
-            poke(hole(domain), frames &+ index * 8, domain)
+            poke(long: gfn(domain), index, of: indexes, domain)
+            poke(long: hole(domain), index, of: frames, domain)
         }
-        var draft = Draft(AddToPhysmapBatchLayout.self)
+        var draft = newDraft(AddToPhysmapBatchLayout.self)
         let isForeign = !random.once(in: 4)
         draft.put(
             Field<AddToPhysmapBatchLayout, UInt16>.domain,
@@ -217,13 +217,13 @@ extension FuzzWorld {
         let address: UInt64
         switch operation {
         case EventChannelOperation.allocateUnbound:
-            var draft = Draft(EventChannelAllocateUnboundLayout.self)
+            var draft = newDraft(EventChannelAllocateUnboundLayout.self)
             draft.put(.domain, domainID(domain), EventChannelAllocateUnboundLayout.self)
             draft.put(.remoteDomain, peerID(domain), EventChannelAllocateUnboundLayout.self)
             address = stage(draft, domain)
             then = .port(address &+ 4)
         case EventChannelOperation.bindInterdomain:
-            var draft = Draft(EventChannelBindInterdomainLayout.self)
+            var draft = newDraft(EventChannelBindInterdomainLayout.self)
             let remote = peerID(domain)
             draft.put(Field<EventChannelBindInterdomainLayout, UInt16>.remoteDomain, remote)
             let ports = knowledge[remote]?.ports ?? []
@@ -233,7 +233,7 @@ extension FuzzWorld {
             address = stage(draft, domain)
             then = .port(address &+ 8)
         case EventChannelOperation.bindVirtualInterrupt:
-            var draft = Draft(EventChannelBindVirtualInterruptLayout.self)
+            var draft = newDraft(EventChannelBindVirtualInterruptLayout.self)
             draft.put(
                 Field<EventChannelBindVirtualInterruptLayout, UInt32>.virtualInterrupt,
                 UInt32(random.below(UInt64(26))))
@@ -242,26 +242,26 @@ extension FuzzWorld {
             address = stage(draft, domain)
             then = .port(address &+ 8)
         case EventChannelOperation.bindIPI:
-            var draft = Draft(EventChannelBindIPILayout.self)
+            var draft = newDraft(EventChannelBindIPILayout.self)
             draft.put(Field<EventChannelBindIPILayout, UInt32>.vcpu, vcpuID())
             address = stage(draft, domain)
             then = .port(address &+ 4)
         case EventChannelOperation.bindVCPU:
-            var draft = Draft(EventChannelBindVCPULayout.self)
+            var draft = newDraft(EventChannelBindVCPULayout.self)
             draft.put(Field<EventChannelBindVCPULayout, UInt32>.port, port(domain))
             draft.put(Field<EventChannelBindVCPULayout, UInt32>.vcpu, vcpuID())
             address = stage(draft, domain)
         case EventChannelOperation.status:
-            var draft = Draft(EventChannelStatusLayout.self)
+            var draft = newDraft(EventChannelStatusLayout.self)
             draft.put(Field<EventChannelStatusLayout, UInt16>.domain, domainID(domain))
             draft.put(Field<EventChannelStatusLayout, UInt32>.port, port(domain))
             address = stage(draft, domain)
         case EventChannelOperation.reset:
-            var draft = Draft(EventChannelResetLayout.self)
+            var draft = newDraft(EventChannelResetLayout.self)
             draft.put(Field<EventChannelResetLayout, UInt16>.domain, domainID(domain))
             address = stage(draft, domain)
         default:
-            var draft = Draft(24)
+            var draft = newDraft(24)
             draft.put(Field<PageOfWords, UInt32>(at: 0), port(domain))
             address = stage(draft, domain)
         }
@@ -282,14 +282,14 @@ extension FuzzWorld {
         ]
         let operation = operations[random.weighted([30, 22, 20, 3, 2, 5, 1, 1, 1])]
         let count = random.once(in: 6) ? 1 + random.below(30) : 1
-        var draft = Draft(0)
+        var draft = newDraft(0)
         var then = FuzzCall.Afterwards.nothing
         switch operation {
         case GrantTableOperation.mapGrantReference:
-            draft = Draft(GrantMapLayout.byteCount * count)
+            draft = newDraft(GrantMapLayout.byteCount * count)
             for index in 0..<count { fillMap(&draft, at: index * GrantMapLayout.byteCount, domain) }
         case GrantTableOperation.unmapGrantReference:
-            draft = Draft(GrantUnmapLayout.byteCount * count)
+            draft = newDraft(GrantUnmapLayout.byteCount * count)
             let handles = known(domain).handles
             for index in 0..<count {
                 let base = index * GrantUnmapLayout.byteCount
@@ -302,22 +302,22 @@ extension FuzzWorld {
                     random.once(in: 12) ? random.edge() : (known?.gfn ?? hole(domain)) << 12, at: base)
             }
         case GrantTableOperation.copy:
-            draft = Draft(GrantCopyLayout.byteCount * count)
+            draft = newDraft(GrantCopyLayout.byteCount * count)
             for index in 0..<count { fillCopy(&draft, at: index * GrantCopyLayout.byteCount, domain) }
         case GrantTableOperation.setupTable:
-            draft = Draft(GrantSetupTableLayout.self)
+            draft = newDraft(GrantSetupTableLayout.self)
             draft.put(Field<GrantSetupTableLayout, UInt16>.domain, domainID(domain))
             draft.put(Field<GrantSetupTableLayout, UInt32>.frameCount, UInt32(random.below(UInt64(5))))
             draft.put(Field<GrantSetupTableLayout, UInt64>.frameList, room(32, domain))
         case GrantTableOperation.swapGrantReference:
-            draft = Draft(GrantSwapReferencesLayout.byteCount * count)
+            draft = newDraft(GrantSwapReferencesLayout.byteCount * count)
             for index in 0..<count {
                 let base = index * GrantSwapReferencesLayout.byteCount
                 draft.put(Field<GrantSwapReferencesLayout, UInt32>.referenceA, reference(), at: base)
                 draft.put(Field<GrantSwapReferencesLayout, UInt32>.referenceB, reference(), at: base)
             }
         default:
-            draft = Draft(24)
+            draft = newDraft(24)
             draft.put(Field<PageOfWords, UInt16>(at: 0), domainID(domain))
             if random.once(in: 2) {
                 draft.put(Field<PageOfWords, UInt32>(at: 0), UInt32(random.below(UInt64(4))))
@@ -378,7 +378,7 @@ extension FuzzWorld {
             let count = random.once(in: 12) ? random.below(140) : random.below(3)
             let list = room(count * 4, domain)
             for index in 0..<count { poke(port(domain), list &+ UInt64(index * 4), domain) }
-            var draft = Draft(SchedulerPollLayout.self)
+            var draft = newDraft(SchedulerPollLayout.self)
             draft.put(Field<SchedulerPollLayout, UInt64>.ports, list)
             draft.put(Field<SchedulerPollLayout, UInt32>.portCount, UInt32(count))
             draft.put(
@@ -386,13 +386,13 @@ extension FuzzWorld {
                 random.once(in: 4) ? random.edge() : machine.tsc &+ random.below(UInt64(300_000)))
             address = stage(draft, domain)
         case SchedulerOperation.remoteShutdown:
-            var draft = Draft(SchedulerRemoteShutdownLayout.self)
+            var draft = newDraft(SchedulerRemoteShutdownLayout.self)
             let id = peerID(domain)
             draft.put(Field<SchedulerRemoteShutdownLayout, UInt16>.domain, id == 0 ? 1 : id)
             draft.put(Field<SchedulerRemoteShutdownLayout, UInt32>.reason, UInt32(random.below(UInt64(7))))
             address = stage(draft, domain)
         default:
-            var draft = Draft(8)
+            var draft = newDraft(8)
             draft.put(Field<PageOfWords, UInt32>(at: 0), UInt32(random.below(UInt64(7))))
             address = stage(draft, domain)
         }
@@ -409,25 +409,25 @@ extension FuzzWorld {
         var address: UInt64
         switch operation {
         case VCPUOperation.initialise:
-            var draft = Draft(VCPUContextLayout.self)
+            var draft = newDraft(VCPUContextLayout.self)
             draft.put(Field<VCPUContextLayout, UInt32>(at: 0), UInt32(random.below(UInt64(3))))
             draft.put(Field<PageOfWords, UInt32>(at: 8 + 40), 0x11)
             // Segments present, 32-bit.
             for index in 0..<5 { draft.put(Field<PageOfWords, UInt16>(at: 8 + 104 + 2 * index), 0xc9b) }
             address = stage(draft, domain)
         case VCPUOperation.registerRunstateMemoryArea, VCPUOperation.registerTimeMemoryArea:
-            var draft = Draft(8)
+            var draft = newDraft(8)
             let area = random.once(in: 6) ? hole(domain) << 12 : room(48, domain)
             draft.put(Field<PageOfWords, UInt64>(at: 0), random.once(in: 6) ? 0 : area)
             address = stage(draft, domain)
         case VCPUOperation.setSingleshotTimer:
-            var draft = Draft(16)
+            var draft = newDraft(16)
             draft.put(
                 Field<PageOfWords, UInt64>(at: 0),
                 random.once(in: 6) ? random.edge() : machine.tsc &+ random.below(UInt64(300_000)))
             address = stage(draft, domain)
         case VCPUOperation.registerVCPUInfo:
-            var draft = Draft(RegisterVCPUInfoLayout.self)
+            var draft = newDraft(RegisterVCPUInfoLayout.self)
             draft.put(
                 Field<RegisterVCPUInfoLayout, UInt64>.guestFrame,
                 random.once(in: 4) ? gfn(domain) : ramPage(domain))
@@ -446,7 +446,7 @@ extension FuzzWorld {
             UInt32(random.below(UInt64(28))),
         ]
         let operation = operations[random.weighted([10, 6, 1, 1, 2, 3, 5, 1])]
-        var draft = Draft(24)
+        var draft = newDraft(24)
         switch operation {
         case HVMOperation.setParameter, HVMOperation.getParameter:
             draft.put(Field<HVMParameterLayout, UInt16>.domain, domainID(domain))
@@ -472,12 +472,12 @@ extension FuzzWorld {
     }
     private func deviceModelCall(_ vcpu: Ref<VirtualCPU>) -> FuzzCall {
         let domain = vcpu.domain
-        var body = Draft(DeviceModelLayout.byteCount)
+        var body = newDraft(DeviceModelLayout.byteCount)
         let operation = random.pick([7, DeviceModelOperation.remoteShutdown, DeviceModelOperation.vcpuCount])
         body.put(Field<PageOfWords, UInt32>(at: 0), operation)
         body.put(Field<PageOfWords, UInt32>(at: 8), UInt32(random.below(UInt64(7))))
         let address = stage(body, domain)
-        var draft = Draft(DeviceModelBufferLayout.byteCount)
+        var draft = newDraft(DeviceModelBufferLayout.byteCount)
         draft.put(Field<DeviceModelBufferLayout, UInt64>.address, address)
         draft.put(Field<DeviceModelBufferLayout, UInt64>.size, random.once(in: 8) ? 1 : 64)
         return call(
@@ -490,7 +490,7 @@ extension FuzzWorld {
     private func multicall(_ vcpu: Ref<VirtualCPU>) -> FuzzCall {
         let domain = vcpu.domain
         let count = random.below(6)
-        var draft = Draft(64 * count)
+        var draft = newDraft(64 * count)
         for index in 0..<count {
             let inner: FuzzCall
             switch random.below(8) {

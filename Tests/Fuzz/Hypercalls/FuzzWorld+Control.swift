@@ -22,7 +22,7 @@ extension FuzzWorld {
         let operation = operations[
             random.weighted([10, 7, 4, 9, 2, 5, 8, 5, 6, 3, 4, 3, 3, 6, 3, 2, 2, 3, 3, 8])]
         let body = DomctlLayout.argumentOffset
-        var draft = Draft(DomctlLayout.self)
+        var draft = newDraft(DomctlLayout.self)
         draft.put(Field<DomctlLayout, UInt32>.command, operation)
         draft.put(Field<DomctlLayout, UInt32>.interfaceVersion, random.once(in: 32) ? 0 : DomctlVersion.value)
         // The youngest domain is the one under construction.
@@ -150,13 +150,13 @@ extension FuzzWorld {
     private func writeContext(_ start: UInt64, _ domain: Ref<Domain>) {
         var address = start
         func record(_ type: UInt16, _ instance: UInt16, _ length: Int, _ fill: (inout Draft) -> Void) {
-            var head = Draft(HVMSaveDescriptorLayout.self)
+            var head = newDraft(HVMSaveDescriptorLayout.self)
             head.put(Field<HVMSaveDescriptorLayout, UInt16>.typecode, type)
             head.put(Field<HVMSaveDescriptorLayout, UInt16>.instance, instance)
             head.put(
                 Field<HVMSaveDescriptorLayout, UInt32>.length,
                 random.once(in: 24) ? UInt32(truncatingIfNeeded: random.edge()) : UInt32(length))
-            var body = Draft(length)
+            var body = newDraft(length)
             fill(&body)
             poke(head.bytes + body.bytes, address, domain)
             address = address &+ UInt64(head.bytes.count + length)
@@ -187,7 +187,7 @@ extension FuzzWorld {
     func sysctlCall(_ vcpu: Ref<VirtualCPU>) -> FuzzCall {
         let domain = vcpu.domain
         let operation = UInt32(random.below(UInt64(31)))
-        var draft = Draft(SysctlLayout.self)
+        var draft = newDraft(SysctlLayout.self)
         draft.put(Field<SysctlLayout, UInt32>.command, operation)
         draft.put(Field<SysctlLayout, UInt32>.interfaceVersion, random.once(in: 32) ? 0 : SysctlVersion.value)
         let body = SysctlLayout.argumentOffset
@@ -224,7 +224,7 @@ extension FuzzWorld {
             PlatformOperation.setTime32, PlatformOperation.setTime64, PlatformOperation.getCPUInfo,
             UInt32(random.below(UInt64(70))),
         ])
-        var draft = Draft(PlatformLayout.self)
+        var draft = newDraft(PlatformLayout.self)
         draft.put(Field<PlatformLayout, UInt32>.command, operation)
         draft.put(
             Field<PlatformLayout, UInt32>.interfaceVersion, random.once(in: 32) ? 1 : PlatformVersion.value)

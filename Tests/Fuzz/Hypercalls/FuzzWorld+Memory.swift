@@ -7,14 +7,24 @@ import XenABI
 /// Bytes of an argument block that is being made up.
 struct Draft {
     var bytes: [UInt8]
-    init(_ count: Int) { bytes = [UInt8](repeating: 0, count: count) }
-    init<Layout: ABILayout>(_ layout: Layout.Type) { self.init(Layout.byteCount) }
-    /// Puts a value where the field says, `base` bytes further on.
+    /// Fields go where a 32-bit caller has them.
+    let is32Bit: Bool
+    init(_ count: Int, is32Bit: Bool = false) {
+        bytes = [UInt8](repeating: 0, count: count)
+        self.is32Bit = is32Bit
+    }
+    /// Puts a value where the field says, in the block of a list that starts `base` bytes into its 64-bit form.
     mutating func put<Layout: ABILayout, Value: FixedWidthInteger>(
         _ field: Field<Layout, Value>, _ value: Value, at base: Int = 0
     ) {
-        for index in 0..<(Value.bitWidth / 8) where base + field.offset + index < bytes.count {
-            bytes[base + field.offset + index] = UInt8(truncatingIfNeeded: value >> Value(index * 8))
+        var place = base + field.offset
+        var count = Value.bitWidth / 8
+        if is32Bit, let compat = Layout.compat, let run = compat.run(holding: field.offset) {
+            place = base / Layout.byteCount * compat.byteCount + run.offset + field.offset - run.wideOffset
+            if run.isLong { count = 4 }
+        }
+        for index in 0..<count where place + index < bytes.count {
+            bytes[place + index] = UInt8(truncatingIfNeeded: value >> Value(index * 8))
         }
     }
 }
@@ -39,6 +49,17 @@ extension FuzzWorld {
         poke(
             (0..<(Value.bitWidth / 8)).map { UInt8(truncatingIfNeeded: value >> Value($0 * 8)) }, address,
             domain)
+    }
+    /// An empty block for the caller that is being played.
+    func newDraft(_ count: Int) -> Draft { Draft(count, is32Bit: playsA32BitCaller) }
+    func newDraft<Layout: ABILayout>(_ layout: Layout.Type) -> Draft { newDraft(Layout.byteCount) }
+    /// Writes element `index` of a list of frame numbers.
+    func poke(long value: UInt64, _ index: UInt64, of list: UInt64, _ domain: Ref<Domain>) {
+        if playsA32BitCaller {
+            poke(UInt32(truncatingIfNeeded: value), list &+ index * 4, domain)
+        } else {
+            poke(value, list &+ index * 8, domain)
+        }
     }
     func peek<Value: FixedWidthInteger>(
         _ type: Value.Type, _ address: UInt64, _ domain: Ref<Domain>

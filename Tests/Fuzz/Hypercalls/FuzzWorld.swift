@@ -102,6 +102,9 @@ public final class FuzzWorld {
         return new
     }
 
+    /// The call that is being made up comes from 32-bit code.
+    var playsA32BitCaller = false
+
     // MARK: Running
 
     /// Does step `number` with decisions of its own.
@@ -220,14 +223,9 @@ public final class FuzzWorld {
         switch random.weighted([60, 14, 8, 4]) {
         case 0:
             setMode(vcpu)
+            playsA32BitCaller = !vcpu.state.paging.isLongMode
             let call = makeCall(vcpu)
-            let registers = vcpu.state.registers
-            registers[.rax] = call.number
-            registers[.rdi] = call.arguments[0]
-            registers[.rsi] = call.arguments[1]
-            registers[.rdx] = call.arguments[2]
-            registers[.r10] = call.arguments[3]
-            registers[.r8] = call.arguments[4]
+            vcpu.load(call.number, call.arguments)
             try make(told(call, vcpu.domain), by: vcpu)
         case 1: mutate(vcpu.domain)
         case 2: takeInterrupts(vcpu)
@@ -292,10 +290,10 @@ public final class FuzzWorld {
             }
         }
     }
-    /// Linear addresses are physical ones, and the caller is one that is served.
+    /// Linear addresses are physical ones, and the caller may call.
     private func isPlain(_ vcpu: Ref<VirtualCPU>) -> Bool {
         let paging = vcpu.state.paging
-        return paging.cr0 >> 31 == 0 && paging.isLongMode && paging.privilegeLevel == 0
+        return paging.cr0 >> 31 == 0 && paging.privilegeLevel == 0
     }
     /// The call under the operation that its block names, which chance may have changed.
     private func told(_ call: FuzzCall, _ domain: Ref<Domain>) -> FuzzCall {
@@ -313,9 +311,9 @@ public final class FuzzWorld {
         return "\(HypercallNumber.name(call.operation.number)) \(call.operation.command) (\(words))"
     }
 
-    /// The state that the exit brings: mostly a 64-bit kernel with paging off, so that linear addresses are physical ones.
+    /// The state that the exit brings: mostly a kernel with paging off, one of five 32-bit, so that linear addresses are physical ones.
     private func setMode(_ vcpu: Ref<VirtualCPU>) {
-        vcpu.setGuestMode(privilegeLevel: random.once(in: 64) ? 3 : 0)
+        vcpu.setGuestMode(privilegeLevel: random.once(in: 64) ? 3 : 0, is32Bit: random.once(in: 5))
         vcpu.state.paging.acceptsInterrupts = !random.once(in: 4)
         guard random.once(in: 8) else { return }
         // Identity map of the first 2 MiB, in pages 12 to 14 where they are RAM; then something may change it.
