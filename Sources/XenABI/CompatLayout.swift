@@ -37,19 +37,26 @@ public struct CompatLayout: BitwiseCopyable, Sendable {
 
 /// Bytes that lie together in both forms of a block.
 public struct CompatRun: BitwiseCopyable, Sendable {
-    /// Where they are in the 32-bit and in the 64-bit form.
-    public let offset: Int
-    public let wideOffset: Int
-    /// How many the 32-bit form has; a `long` gets 4 zero bytes more in the 64-bit form.
-    public let byteCount: Int
+    // Bytes, so that a description is a constant of a few words.
+    @usableFromInline let place: UInt8
+    @usableFromInline let widePlace: UInt8
+    @usableFromInline let length: UInt8
+    /// A `long` gets 4 zero bytes more in the 64-bit form.
     public let isLong: Bool
 
     @inlinable init(offset: Int, wideOffset: Int, byteCount: Int, isLong: Bool) {
-        self.offset = offset
-        self.wideOffset = wideOffset
-        self.byteCount = byteCount
+        place = UInt8(truncatingIfNeeded: offset)
+        widePlace = UInt8(truncatingIfNeeded: wideOffset)
+        length = UInt8(truncatingIfNeeded: byteCount)
         self.isLong = isLong
     }
+    /// Where it is in the 32-bit form.
+    @inlinable public var offset: Int { Int(place) }
+    /// Where it is in the 64-bit form.
+    @inlinable public var wideOffset: Int { Int(widePlace) }
+    /// How many bytes the 32-bit form has.
+    @inlinable public var byteCount: Int { Int(length) }
+
     /// A `long`, pointer, handle or frame number: 4 bytes here, 8 there.
     @inlinable public static func long(at offset: Int, wide: Int) -> Self {
         Self(offset: offset, wideOffset: wide, byteCount: 4, isLong: true)
