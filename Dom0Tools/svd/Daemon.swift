@@ -86,7 +86,8 @@ final class Daemon {
     }
 
     /// Serves until SIGTERM or SIGINT.
-    func run() throws {
+    /// - Parameter ready: called once when requests are taken.
+    func run(ready: () -> Void) throws {
         let reactor = reactor
         for number in [SIGTERM, SIGINT] { try reactor.onSignal(number) { reactor.stop() } }
         signal(SIGPIPE, SIG_IGN)
@@ -97,6 +98,7 @@ final class Daemon {
             reactor: reactor, path: ControlPaths.apiSocket(in: places.run),
             handler: { interface.handle($0, $1) })
         logger.info("ready")
+        ready()
         reactor.run()
         logger.info("ending; domains keep running")
         server.close()

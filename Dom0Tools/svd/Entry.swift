@@ -26,10 +26,16 @@ struct Svd: ParsableCommand {
     @Option(name: .long, help: "Messages to write: trace, debug, info, notice, warning, error, critical.")
     var logLevel = "info"
     @Flag(name: .long, help: "Stay in the foreground; it always does.") var foreground = false
+    @Option(name: .long, help: "Descriptor that gets a line, and its end, as soon as svd serves.")
+    var readyFd: Int32?
 
     func validate() throws {
         guard Logger.Level(rawValue: logLevel) != nil else {
             throw ValidationError("\"\(logLevel)\" is no log level.")
+        }
+        // The processes that svd starts must not have it: its end would come with theirs.
+        if let readyFd, readyFd <= STDERR_FILENO || fcntl(readyFd, F_SETFD, FD_CLOEXEC) != 0 {
+            throw ValidationError("\(readyFd) is no open descriptor beyond the first three.")
         }
     }
 
@@ -66,7 +72,11 @@ struct Svd: ParsableCommand {
                 run: runDir, state: stateDir, log: logDir, store: storeDir,
                 backend: backend ?? Self.besideItself("svback"),
                 logLevel: logLevel))
-        try daemon.run()
+        try daemon.run {
+            guard let readyFd else { return }
+            Messages.write("ready\n", to: readyFd)
+            _ = close(readyFd)
+        }
     }
 
     /// A program in the same directory as this one.

@@ -65,5 +65,8 @@ expect_equal "free memory" "$before" "$(free_bytes)"
 # Last, because it takes svd away for a moment.
 /etc/init.d/svd stop
 expect_failure 1 "svd" svctl list
+expect_failure 2 "no open descriptor" svd --ready-fd 77
+expect_failure 2 "no open descriptor" svd --ready-fd 2
 /etc/init.d/svd start || fail "svd does not start again"
+expect_failure 1 "another svd runs" svd
 expect "list" svctl list
