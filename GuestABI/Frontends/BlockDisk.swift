@@ -13,6 +13,13 @@ public struct BlockDiskOptions: BitwiseCopyable, Sendable {
     public var indirectRequestCount = 16
     /// Let the backend keep pages mapped that it has seen. Use few buffers again and again then.
     public var usesPersistentGrants = true
+    /// For the backend to be there, in `BlockDisk.init` and `reconnect`.
+    public var openTimeout: Timeout = .opening
+    /// For the backend to let go, when the disk is closed. Pages that it has not let go of then are set aside.
+    public var closeTimeout: Timeout = .closing
+    /// For each request that does not say otherwise, the wait for room in the ring included; `never`: a backend that is
+    /// killed and started again makes a pause, not an error.
+    public var requestTimeout: Timeout = .never
     public init() {}
 }
 
@@ -23,7 +30,9 @@ public struct BlockDiskOptions: BitwiseCopyable, Sendable {
 /// ring, whatever the disk's sector size is.
 ///
 /// The backend is not trusted: what breaks the protocol ends the device with an error. When the backend goes away, what is
-/// under way fails with `closed`; when it comes back the disk connects again by itself.
+/// under way fails with `closed`; when it comes back the disk connects again by itself. A request whose time is over fails
+/// with `timedOut`, and its late answer is taken for no other's; until then it keeps its place in the ring and its buffer's
+/// pages, which the backend may still read and write: make another buffer for what comes next.
 public struct BlockDisk: ~Copyable {
     private let core: BlockDiskCore
     private let device: FrontendDevice
@@ -37,6 +46,7 @@ public struct BlockDisk: ~Copyable {
 
     /// Finds the disk and connects it. Waits for the backend to be there.
     /// - Parameter number: one of `numbers()`.
+    /// - Throws: `timedOut` after `BlockDiskOptions.openTimeout`.
     public init(_ number: UInt32, options: BlockDiskOptions = BlockDiskOptions()) throws(FrontendFailure) {
         let store: XenStore
         do throws(XenStoreFailure) { store = try XenStore.open() } catch { throw .store(error) }
@@ -48,8 +58,8 @@ public struct BlockDisk: ~Copyable {
                 use: { device throws(FrontendFailure) in try core.use(device) },
                 close: { _ in core.close() }))
         core.listen { device.fail(.protocolViolation) }
-        do throws(FrontendFailure) { try device.connect() } catch {
-            try? device.disconnect()
+        do throws(FrontendFailure) { try device.connect(options.openTimeout) } catch {
+            device.abandon()
             core.end()
             throw error
         }
@@ -73,7 +83,11 @@ public struct BlockDisk: ~Copyable {
 
     /// Connects once more after the backend closed the device or broke the rules, and waits for it. Nothing if the disk is
     /// connected. Buffers made before remain usable if the backend is the same domain.
-    public func reconnect() throws(FrontendFailure) { try device.connect() }
+    /// - Throws: `timedOut` after `BlockDiskOptions.openTimeout`.
+    public func reconnect() throws(FrontendFailure) { try device.connect(core.options.openTimeout) }
+    /// Gives the connection up at once, as if the backend had closed it: for one that does not answer. What is under way
+    /// fails with `closed`; `reconnect` waits for a backend that begins anew.
+    public func abandon() { device.abandon() }
 
     /// Memory for requests to this disk, of `byteCount` bytes rounded up to whole pages; at most 16 MiB.
     /// - Throws: `exhausted`, `bufferTooSmall` for 0 and for more than 16 MiB.
@@ -81,42 +95,57 @@ public struct BlockDisk: ~Copyable {
         try BlockBuffer(byteCount: byteCount, for: device.backend)
     }
 
-    // MARK: Requests that end later
+    /// Requests that were given up after their time, and that the backend has not answered.
+    public var lateCount: Int { core.queue?.lateCount ?? 0 }
+    /// Answers that came after their time.
+    public var lateAnswerCount: Int { core.queue?.lateAnswerCount ?? 0 }
+
+    // MARK: Requests that end later. Each may say how long it waits, else it waits for `BlockDiskOptions.requestTimeout`.
 
     /// Reads from 512-byte sector `sector` on into `range` of the buffer. `completion` gets nil, or what went wrong.
     /// - Throws: what is wrong with the request; `completion` is not called then.
     public func read(
-        sector: UInt64, into buffer: borrowing BlockBuffer, _ range: Range<Int>,
+        sector: UInt64, into buffer: borrowing BlockBuffer, _ range: Range<Int>, timeout: Timeout? = nil,
         completion: @escaping (BlockError?) -> Void
     ) throws(BlockError) {
-        try core.running().transfer(.read, sector: sector, data: buffer.part(range), completion)
+        try core.running().transfer(
+            .read, sector: sector, data: buffer.part(range), before: core.deadline(timeout), completion)
     }
     /// Writes `range` of the buffer from 512-byte sector `sector` on.
     public func write(
-        sector: UInt64, from buffer: borrowing BlockBuffer, _ range: Range<Int>,
+        sector: UInt64, from buffer: borrowing BlockBuffer, _ range: Range<Int>, timeout: Timeout? = nil,
         completion: @escaping (BlockError?) -> Void
     ) throws(BlockError) {
-        try core.running().transfer(.write, sector: sector, data: buffer.part(range), completion)
+        try core.running().transfer(
+            .write, sector: sector, data: buffer.part(range), before: core.deadline(timeout), completion)
     }
     /// Makes durable what was written: every write that had ended before this call.
-    public func flush(completion: @escaping (BlockError?) -> Void) throws(BlockError) {
-        try core.running().flush(completion)
+    public func flush(
+        timeout: Timeout? = nil, completion: @escaping (BlockError?) -> Void
+    ) throws(BlockError) {
+        try core.running().flush(before: core.deadline(timeout), completion)
     }
     /// Tells the disk that 512-byte sectors hold nothing of use; `isSecure` asks for erasing.
     public func discard(
-        sector: UInt64, count: UInt64, isSecure: Bool = false, completion: @escaping (BlockError?) -> Void
+        sector: UInt64, count: UInt64, isSecure: Bool = false, timeout: Timeout? = nil,
+        completion: @escaping (BlockError?) -> Void
     ) throws(BlockError) {
-        try core.running().discard(sector: sector, sectorCount: count, isSecure: isSecure, completion)
+        try core.running().discard(
+            sector: sector, sectorCount: count, isSecure: isSecure, before: core.deadline(timeout),
+            completion)
     }
     /// Waits until at most `count` requests are under way, calling completions. From a completion of this disk: does not
     /// wait.
-    public func wait(forAtMost count: Int = 0) {
+    /// - Returns: false if there are more.
+    @discardableResult
+    public func wait(forAtMost count: Int = 0, _ timeout: Timeout = .never) -> Bool {
         let core = core
-        if core.queue?.isProcessing ?? false { return }
-        EventLoop.wait { (core.queue?.outstandingCount ?? 0) <= count }
+        let isDone = { (core.queue?.outstandingCount ?? 0) <= count }
+        if core.queue?.isProcessing ?? false { return isDone() }
+        return EventLoop.wait(timeout, until: isDone)
     }
 
-    // MARK: Requests that are waited for; from a completion of this disk they throw `busy`
+    // MARK: Requests that are waited for, with the same time-outs; from a completion of this disk they throw `busy`
 
     private func finish(
         _ start: (@escaping (BlockError?) -> Void) throws(BlockError) -> Void
@@ -133,40 +162,50 @@ public struct BlockDisk: ~Copyable {
     }
     /// Reads from 512-byte sector `sector` on into the whole buffer, or `range` of it.
     public func read(
-        sector: UInt64, into buffer: borrowing BlockBuffer, _ range: Range<Int>? = nil
+        sector: UInt64, into buffer: borrowing BlockBuffer, _ range: Range<Int>? = nil,
+        timeout: Timeout? = nil
     ) throws(BlockError) {
         let part = buffer.part(range ?? 0..<buffer.byteCount)
         let core = core
         try finish { done throws(BlockError) in
-            try core.running().transfer(.read, sector: sector, data: part, done)
+            try core.running().transfer(
+                .read, sector: sector, data: part, before: core.deadline(timeout), done)
         }
     }
     /// Writes the whole buffer, or `range` of it, from 512-byte sector `sector` on.
     public func write(
-        sector: UInt64, from buffer: borrowing BlockBuffer, _ range: Range<Int>? = nil
+        sector: UInt64, from buffer: borrowing BlockBuffer, _ range: Range<Int>? = nil,
+        timeout: Timeout? = nil
     ) throws(BlockError) {
         let part = buffer.part(range ?? 0..<buffer.byteCount)
         let core = core
         try finish { done throws(BlockError) in
-            try core.running().transfer(.write, sector: sector, data: part, done)
+            try core.running().transfer(
+                .write, sector: sector, data: part, before: core.deadline(timeout), done)
         }
     }
     /// Makes durable what was written before.
-    public func flush() throws(BlockError) {
-        let core = core
-        try finish { done throws(BlockError) in try core.running().flush(done) }
-    }
-    /// Tells the disk that 512-byte sectors hold nothing of use; `isSecure` asks for erasing.
-    public func discard(sector: UInt64, count: UInt64, isSecure: Bool = false) throws(BlockError) {
+    public func flush(timeout: Timeout? = nil) throws(BlockError) {
         let core = core
         try finish { done throws(BlockError) in
-            try core.running().discard(sector: sector, sectorCount: count, isSecure: isSecure, done)
+            try core.running().flush(before: core.deadline(timeout), done)
         }
     }
-    /// Says good-bye to the backend and gives pages, grants and ports back; dropping the value does the same.
+    /// Tells the disk that 512-byte sectors hold nothing of use; `isSecure` asks for erasing.
+    public func discard(
+        sector: UInt64, count: UInt64, isSecure: Bool = false, timeout: Timeout? = nil
+    ) throws(BlockError) {
+        let core = core
+        try finish { done throws(BlockError) in
+            try core.running().discard(
+                sector: sector, sectorCount: count, isSecure: isSecure, before: core.deadline(timeout), done)
+        }
+    }
+    /// Says good-bye to the backend and gives pages, grants and ports back; dropping the value does the same. Waits for
+    /// the backend as long as `BlockDiskOptions.closeTimeout` says.
     public consuming func close() {}
     deinit {
-        try? device.disconnect()
+        try? device.disconnect(core.options.closeTimeout)
         core.end()
     }
 }

@@ -16,7 +16,7 @@ final class BlockDiskCore {
         }
         deinit { Events.ignore(owned.port) }
     }
-    private let options: BlockDiskOptions
+    let options: BlockDiskOptions
     private var ring: SharedGuestPages?
     private var indirect: SharedGuestPages?
     private var port: Port?
@@ -33,14 +33,20 @@ final class BlockDiskCore {
     func listen(_ violated: @escaping () -> Void) {
         source = EventLoop.add(
             isReady: { self.queue?.hasAnswers ?? false },
+            deadline: { self.queue?.nextDeadline ?? .max },
             run: {
-                do throws(BlockError) { try self.queue?.process() } catch { violated() }
+                do throws(BlockError) {
+                    try self.queue?.process()
+                    self.queue?.expire(now: Clock.now)
+                } catch { violated() }
             })
     }
-    /// Nothing is served any more.
-    func end() {
-        source = nil
-        close()
+    /// Nothing is served any more. What is left goes when the device closes.
+    func end() { source = nil }
+    /// When a request that begins now is over.
+    func deadline(_ timeout: Timeout?) -> UInt64 {
+        let timeout = timeout ?? options.requestTimeout
+        return timeout == .never ? .max : timeout.deadline(from: Clock.now)
     }
     func running() throws(BlockError) -> BlockQueue {
         guard let queue else { throw .closed }
@@ -146,7 +152,9 @@ final class BlockDiskCore {
     func close() {
         let queue = queue
         self.queue = nil
-        queue?.close()
+        // The backend may work on what stands in the ring for as long as it has the ring.
+        if let queue { for owner in queue.close() { ring?.keep(owner) } }
+        if let indirect { ring?.keep(indirect) }
         frontRing = nil
         ring = nil
         indirect = nil

@@ -3,6 +3,7 @@ import DeviceProtocols
 import RingProtocol
 import SharedMemory
 public import XenABI
+public import XenBus
 
 /// Why the console cannot be used.
 public enum ConsoleError: Error, Equatable, Sendable {
@@ -10,6 +11,8 @@ public enum ConsoleError: Error, Equatable, Sendable {
     case noConsole
     /// The backend broke the rules of the ring.
     case protocolViolation
+    /// Nothing was typed in time; or nobody took what was written: only its first `written` bytes went out.
+    case timedOut(written: Int)
     case hypervisor(XenError)
 }
 
@@ -22,7 +25,12 @@ public struct ConsoleDevice: ~Copyable {
     private let output: ConsoleByteRing
     private let port: EventPort
     private var pending: [UInt8] = []
+    /// The beginning of a line whose end has not been typed.
+    private var line: [UInt8] = []
     private var skipsNewline = false
+
+    /// How long writing waits for room in the ring unless it says otherwise: without end at first.
+    public var writeTimeout: Timeout = .never
 
     /// Longest line that `readLine` returns, in bytes.
     public static var maximumLineByteCount: Int { 4096 }
@@ -62,8 +70,11 @@ public struct ConsoleDevice: ~Copyable {
     // MARK: Out
 
     /// Writes all the bytes, as they are; waits while the ring is full.
-    public func write(_ bytes: [UInt8]) throws(ConsoleError) {
+    /// - Parameter timeout: nil for `writeTimeout`.
+    /// - Throws: `timedOut` if nobody makes room in time.
+    public func write(_ bytes: [UInt8], timeout: Timeout? = nil) throws(ConsoleError) {
         let output = output
+        let end = Self.deadline(timeout ?? writeTimeout)
         var sent = 0
         while sent < bytes.count {
             let count = try checked { () throws(RingError) in
@@ -74,10 +85,14 @@ public struct ConsoleDevice: ~Copyable {
                 try notify()
                 continue
             }
-            EventLoop.wait {
+            let hasRoom = EventLoop.wait(before: end) {
                 do throws(RingError) { return try output.writableByteCount() > 0 } catch { return true }
             }
+            guard hasRoom else { throw .timedOut(written: sent) }
         }
+    }
+    private static func deadline(_ timeout: Timeout) -> UInt64 {
+        timeout == .never ? .max : timeout.deadline(from: Clock.now)
     }
     /// Writes the text, with CR before each LF, as a terminal wants it.
     public func write(_ text: Text) throws(ConsoleError) {
@@ -117,28 +132,39 @@ public struct ConsoleDevice: ~Copyable {
         return bytes
     }
     /// The next byte; waits for it.
-    public mutating func readByte() throws(ConsoleError) -> UInt8 {
+    /// - Throws: `timedOut` if none comes in time.
+    public mutating func readByte(timeout: Timeout = .never) throws(ConsoleError) -> UInt8 {
+        try readByte(before: Self.deadline(timeout))
+    }
+    private mutating func readByte(before end: UInt64) throws(ConsoleError) -> UInt8 {
         while true {
             if pending.isEmpty { pending = try readAvailable() }
             if !pending.isEmpty { return pending.removeFirst() }
             let input = input
-            EventLoop.wait {
+            let hasCome = EventLoop.wait(before: end) {
                 do throws(RingError) { return try input.readableByteCount() > 0 } catch { return true }
             }
+            guard hasCome else { throw .timedOut(written: 0) }
         }
     }
     /// The next line without its end, which may be CR, LF or CR LF; waits for it. A line longer than
     /// `maximumLineByteCount` is cut off there.
-    /// - Parameter echoes: writes back what is typed, and lets backspace take back: for a person at a terminal.
-    public mutating func readLine(echoes: Bool = true) throws(ConsoleError) -> [UInt8] {
-        var line: [UInt8] = []
+    /// - Parameters:
+    ///   - echoes: writes back what is typed, and lets backspace take back: for a person at a terminal.
+    ///   - timeout: for the whole line.
+    /// - Throws: `timedOut`; what was typed so far is the beginning of what the next call returns.
+    public mutating func readLine(
+        echoes: Bool = true, timeout: Timeout = .never
+    ) throws(ConsoleError) -> [UInt8] {
+        let end = Self.deadline(timeout)
         while true {
-            let byte = try readByte()
+            let byte = try readByte(before: end)
             defer { skipsNewline = byte == 0x0D }
             switch byte {
             case 0x0A where skipsNewline: continue
             case 0x0A, 0x0D:
                 if echoes { try write([0x0D, 0x0A]) }
+                defer { line = [] }
                 return line
             case 0x08, 0x7F:
                 guard echoes else { fallthrough }

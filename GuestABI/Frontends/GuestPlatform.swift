@@ -68,8 +68,8 @@ public final class GuestPlatform: FrontendPlatform {
             throw .store(error)
         }
     }
-    public func wait(until condition: () -> Bool) -> Bool {
-        EventLoop.wait(until: condition)
-        return true
+    public var now: UInt64 { Clock.now }
+    public func wait(before deadline: UInt64, until condition: () -> Bool) -> Bool {
+        EventLoop.wait(before: deadline, until: condition)
     }
 }

@@ -15,6 +15,10 @@ public struct NetFrontendOptions: BitwiseCopyable, Sendable {
     public var takesBlankChecksums = true
     /// Both also with IPv6.
     public var takesUnfinishedIPv6 = false
+    /// For the backend to be there, in `NetFrontend.init`.
+    public var openTimeout: Timeout = .opening
+    /// For the backend to let go, when the card is closed. Pages that it has not let go of then are set aside.
+    public var closeTimeout: Timeout = .closing
     public init() {}
 }
 
@@ -61,6 +65,7 @@ public struct NetFrontend: ~Copyable {
 
     /// Finds the card and connects it. Waits for the backend to be there.
     /// - Parameter id: the number of the card; see `FrontendDevice.numbers(of: "vif", in:)`.
+    /// - Throws: `timedOut` after `NetFrontendOptions.openTimeout`.
     public init(
         _ store: XenStore, id: UInt32 = 0, options: NetFrontendOptions = NetFrontendOptions()
     ) throws(FrontendFailure) {
@@ -72,9 +77,8 @@ public struct NetFrontend: ~Copyable {
                 use: { _ in core.start() },
                 close: { _ in core.close() }))
         try core.readAddress(device)
-        do throws(FrontendFailure) { try device.connect() } catch {
-            try? device.disconnect()
-            core.close()
+        do throws(FrontendFailure) { try device.connect(options.openTimeout) } catch {
+            device.abandon()
             throw error
         }
         self.core = core
@@ -147,10 +151,8 @@ public struct NetFrontend: ~Copyable {
     /// What the backend did when `protocolViolation` was thrown.
     public var violation: NetQueueError? { core.lastError }
 
-    /// Says good-bye to the backend and gives pages, grants and ports back; dropping the value does the same.
+    /// Says good-bye to the backend and gives pages, grants and ports back; dropping the value does the same. Waits for
+    /// the backend as long as `NetFrontendOptions.closeTimeout` says.
     public consuming func close() {}
-    deinit {
-        try? device.disconnect()
-        core.close()
-    }
+    deinit { try? device.disconnect(core.options.closeTimeout) }
 }

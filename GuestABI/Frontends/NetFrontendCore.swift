@@ -10,28 +10,26 @@ final class NetConnection {
     var receive: NetReceiveQueue
     let transmitPages: GrantedPages
     let receivePages: GrantedPages
-    let transmitRing: GrantedPage
-    let receiveRing: GrantedPage
+    let transmitRing: SharedGuestPages
+    let receiveRing: SharedGuestPages
     let transmitPort: OwnedPort
     /// Nil if both rings share `transmitPort`.
     let receivePort: OwnedPort?
 
     init(to backend: DomainID, hasTwoPorts: Bool, _ options: NetFrontendOptions) throws(XenError) {
-        let transmitRing = try GrantedPage(to: backend)
-        let receiveRing = try GrantedPage(to: backend)
+        let transmitRing = try SharedGuestPages(count: 1, for: backend)
+        let receiveRing = try SharedGuestPages(count: 1, for: backend)
         let transmitPages = try GrantedPages(
             count: min(max(options.transmitPageCount, 1), 256), to: backend, readOnly: true)
         let receivePages = try GrantedPages(
             count: min(max(options.receivePageCount, 1), 256), to: backend, readOnly: false)
         transmit = NetTransmitQueue(
             ring: FrontRing(
-                initializing: transmitRing.memory.singlePageRing(
-                    slotByteCount: NetTransmitRequestLayout.byteCount)),
+                initializing: transmitRing.ring(slotByteCount: NetTransmitRequestLayout.byteCount)),
             grants: transmitPages.references)
         receive = NetReceiveQueue(
             ring: FrontRing(
-                initializing: receiveRing.memory.singlePageRing(
-                    slotByteCount: NetReceiveRequestLayout.byteCount)),
+                initializing: receiveRing.ring(slotByteCount: NetReceiveRequestLayout.byteCount)),
             grants: receivePages.references)
         transmitPort = try OwnedPort(unboundFor: backend)
         receivePort = hasTwoPorts ? try OwnedPort(unboundFor: backend) : nil
@@ -39,6 +37,9 @@ final class NetConnection {
         self.receivePages = receivePages
         self.transmitRing = transmitRing
         self.receiveRing = receiveRing
+        // As long as the backend has a ring, it may use what stands in it.
+        transmitRing.keep(transmitPages)
+        receiveRing.keep(receivePages)
     }
     deinit {
         Events.ignore(transmitPort.port)
@@ -101,8 +102,8 @@ final class NetFrontendCore {
         wasRefused = false
 
         var nodes = FrontendPublication()
-        nodes.set("tx-ring-ref", "\(made.transmitRing.reference)")
-        nodes.set("rx-ring-ref", "\(made.receiveRing.reference)")
+        nodes.set("tx-ring-ref", "\(made.transmitRing.reference(0))")
+        nodes.set("rx-ring-ref", "\(made.receiveRing.reference(0))")
         if let port = made.receivePortNumber {
             nodes.remove("event-channel")
             nodes.set("event-channel-tx", "\(made.transmitPort.port)")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import XenBus
+public import XenBus
 
-/// Work that events ask for, done outside interrupt handlers: whoever waits on vCPU 0 with `wait` does it meanwhile.
+/// Work that events and time ask for, done outside interrupt handlers: whoever waits on vCPU 0 with `wait` does it meanwhile.
 ///
 /// Event handlers only wake the vCPU; what is to be done is found by asking each source. Sources run with interrupts on
 /// and may wait themselves; the one that runs is not run again until it returns.
@@ -9,12 +9,23 @@ public enum EventLoop {
     private final class Source {
         let number: UInt32
         let isReady: () -> Bool
+        let deadline: () -> UInt64
         let run: () -> Void
         var isRunning = false
-        init(_ number: UInt32, _ isReady: @escaping () -> Bool, _ run: @escaping () -> Void) {
+        init(
+            _ number: UInt32, _ isReady: @escaping () -> Bool, _ deadline: @escaping () -> UInt64,
+            _ run: @escaping () -> Void
+        ) {
             self.number = number
             self.isReady = isReady
+            self.deadline = deadline
             self.run = run
+        }
+        var hasWork: Bool {
+            if isRunning { return false }
+            if isReady() { return true }
+            let time = deadline()
+            return time != .max && Clock.now >= time
         }
     }
     // SAFETY: used by vCPU 0 outside interrupt handlers only.
@@ -24,13 +35,16 @@ public enum EventLoop {
 
     /// - Parameters:
     ///   - isReady: whether there is something to do; cheap, without effect, asked with interrupts off.
-    ///   - run: does it. It must make `isReady` answer false, or change nothing at all while it cannot.
+    ///   - deadline: the time of `Clock` at which there is something to do in any case, `UInt64.max` for none; as cheap.
+    ///   - run: does it. It must make `isReady` answer false and `deadline` a later time, or change nothing at all while it
+    ///     cannot.
     public static func add(
-        isReady: @escaping () -> Bool, run: @escaping () -> Void
+        isReady: @escaping () -> Bool, deadline: @escaping () -> UInt64 = { .max },
+        run: @escaping () -> Void
     ) -> EventSource {
         // SAFETY: used by vCPU 0 outside interrupt handlers only.
         unsafe nextNumber &+= 1
-        unsafe sources.append(Source(nextNumber, isReady, run))
+        unsafe sources.append(Source(nextNumber, isReady, deadline, run))
         return EventSource(number: unsafe nextNumber)
     }
     static func remove(_ number: UInt32) {
@@ -46,13 +60,21 @@ public enum EventLoop {
         // SAFETY: as above.
         unsafe store = connection
         unsafe nextNumber &+= 1
-        unsafe sources.append(Source(nextNumber, { connection.hasWork }, { connection.turn() }))
+        unsafe sources.append(
+            Source(
+                nextNumber, { connection.hasWork }, { connection.nextDeadline }, { connection.turn() }))
     }
 
-    private static func ready() -> Source? {
+    private static var hasWork: Bool {
         // SAFETY: as above.
-        for source in unsafe sources where !source.isRunning && source.isReady() { return source }
-        return nil
+        for source in unsafe sources where source.hasWork { return true }
+        return false
+    }
+    private static var nextDeadline: UInt64 {
+        var next = UInt64.max
+        // SAFETY: as above.
+        for source in unsafe sources where !source.isRunning { next = min(next, source.deadline()) }
+        return next
     }
 
     /// Runs the sources that are ready, once each. True if there was one.
@@ -60,7 +82,7 @@ public enum EventLoop {
     public static func turn() -> Bool {
         var any = false
         // SAFETY: as above; sources may come and go meanwhile, so a copy is walked.
-        for source in unsafe sources where !source.isRunning && source.isReady() {
+        for source in unsafe sources where source.hasWork {
             any = true
             source.isRunning = true
             source.run()
@@ -71,11 +93,19 @@ public enum EventLoop {
 
     /// Runs sources as they become ready, asleep in between, until `condition` holds. Interrupts are on afterwards.
     /// Something must be going to interrupt.
-    public static func wait(until condition: () -> Bool) {
+    public static func wait(until condition: () -> Bool) { _ = wait(before: .max, until: condition) }
+    /// The same for a limited time: says whether the condition holds.
+    public static func wait(_ timeout: Timeout, until condition: () -> Bool) -> Bool {
+        wait(before: timeout == .never ? .max : timeout.deadline(from: Clock.now), until: condition)
+    }
+    /// The same until `Clock` shows `end`, or without end for `UInt64.max`: says whether the condition holds. A source that
+    /// always has work does not keep it longer.
+    public static func wait(before end: UInt64, until condition: () -> Bool) -> Bool {
         while true {
-            if condition() { return }
+            if condition() { return true }
+            if end != .max, Clock.now >= end { return false }
             if turn() { continue }
-            Events.wait { condition() || ready() != nil }
+            _ = Events.wait(before: min(end, nextDeadline)) { condition() || hasWork }
         }
     }
 }

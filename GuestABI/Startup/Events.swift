@@ -15,6 +15,7 @@ public enum Events {
     nonisolated(unsafe) private static var movedInfo: InlineArray<8, UInt64> = InlineArray(repeating: 0)
     nonisolated(unsafe) private static var usesLocalAPIC = false
     nonisolated(unsafe) private static var isUpcallSet = false
+    nonisolated(unsafe) private static var depth = 0
 
     /// The page shared with the hypervisor, once `start` or `mapSharedInfo` ran.
     public static var shared: SharedView<SharedInfoLayout>? {
@@ -154,7 +155,10 @@ public enum Events {
                     let port = word * 64 + index
                     // SAFETY: as for the state above: set up by vCPU 0, changed with interrupts off.
                     if unsafe port < handlers.count, let handler = unsafe handlers[port] {
+                        // Only vCPU 0 waits for the store, and only its handlers count.
+                        if vcpu == 0 { unsafe depth += 1 }
                         handler()
+                        if vcpu == 0 { unsafe depth -= 1 }
                     } else {
                         unsafe stray &+= 1
                     }
@@ -165,43 +169,23 @@ public enum Events {
 
     /// Sleeps with interrupts on until `condition` holds; it is asked with interrupts off, after every interrupt.
     /// Something must be going to interrupt.
-    public static func wait(until condition: () -> Bool) {
+    public static func wait(until condition: () -> Bool) { _ = wait(before: .max, until: condition) }
+    /// The same with an end: false if `Clock` shows `deadline` (`UInt64.max`: never) and the condition does not hold.
+    ///
+    /// With an end it is for vCPU 0, whose one-shot timer it sets.
+    public static func wait(before deadline: UInt64, until condition: () -> Bool) -> Bool {
+        defer { Processor.enableInterrupts() }
         while true {
             Processor.disableInterrupts()
-            if condition() { break }
+            if condition() { return true }
+            if deadline != .max {
+                if Clock.now >= deadline { return false }
+                OneShotTimer.wake(before: deadline)
+            }
             Processor.waitForInterrupt()
         }
-        Processor.enableInterrupts()
     }
-}
-
-/// A deadline by the vCPU's own timer event, so that a wait for something that never comes ends.
-public struct Deadline: ~Copyable {
-    private final class State { var hasPassed = false }
-    private let port: EventPort
-    private let state: State
-    public var hasPassed: Bool { state.hasPassed }
-
-    /// Sets vCPU 0's timer `nanoseconds` from now. One at a time.
-    public init(nanoseconds: UInt64) throws(XenError) {
-        let state = State()
-        port = try Self.start(state, nanoseconds)
-        self.state = state
-    }
-    private static func start(_ state: State, _ nanoseconds: UInt64) throws(XenError) -> EventPort {
-        let port = try EventChannel.bindVirtualInterrupt(VirtualInterrupt.timer, vcpu: 0)
-        try Events.handle(port) { state.hasPassed = true }
-        try VirtualCPU.setTimer(0, at: Clock.now + nanoseconds)
-        return port
-    }
-    /// Sleeps until `condition` holds or the deadline passes; says whether it holds.
-    public func wait(for condition: () -> Bool) -> Bool {
-        Events.wait { condition() || state.hasPassed }
-        return condition()
-    }
-    deinit {
-        try? VirtualCPU.stopTimer(0)
-        Events.ignore(port)
-        try? EventChannel.close(port)
-    }
+    /// Whether this is called from the handler of an event.
+    // SAFETY: as for the state above: a single word, changed with interrupts off.
+    static var isDelivering: Bool { unsafe depth > 0 }
 }

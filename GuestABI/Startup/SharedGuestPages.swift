@@ -12,15 +12,16 @@ public final class SharedGuestPages: SharedPages {
     private var references: [GrantReference] = []
     public let pageCount: Int
 
-    /// Pages whose grant could not be taken back yet.
-    // SAFETY: used by one vCPU outside interrupt handlers.
-    nonisolated(unsafe) private static var held: [(page: GuestFrame, reference: GrantReference)] = []
+    private var kept: [AnyObject] = []
+    /// Pages of objects that went, and that another domain still has mapped; whether it has is looked at when pages are
+    /// granted or go.
+    public static var setAsideCount: Int { SetAsidePages.count }
 
     /// - Parameter isReadOnly: the other domain may not write.
     /// - Throws: `noMemory` or `noSpace`, or an error of setting the grant table up.
     public init(count: Int, for domain: DomainID, isReadOnly: Bool = false) throws(XenError) {
         try GrantTable.start()
-        Self.takeBackHeld()
+        SetAsidePages.takeBack()
         guard count > 0, let first = PageAllocator.take(count: UInt64(count)) else { throw .noMemory }
         start = MappedPage(unsafeAddress: first.address.rawValue)
         pageCount = count
@@ -39,23 +40,13 @@ public final class SharedGuestPages: SharedPages {
         }
     }
     deinit {
+        let kept = kept.isEmpty ? nil : SetAsidePages.Kept(kept)
         for index in 0..<references.count {
-            // SAFETY: used by one vCPU outside interrupt handlers.
-            unsafe Self.held.append((frame(index), references[index]))
+            SetAsidePages.add(frame(index), references[index], keeping: kept)
         }
-        Self.takeBackHeld()
+        SetAsidePages.takeBack()
     }
-
-    /// Uses again what the other domain has let go of.
-    private static func takeBackHeld() {
-        // SAFETY: used by one vCPU outside interrupt handlers.
-        unsafe held.removeAll { page, reference in
-            guard GrantTable.revoke(reference) else { return false }
-            GrantTable.giveReference(reference)
-            PageAllocator.give(page)
-            return true
-        }
-    }
+    public func keep(_ object: AnyObject) { kept.append(object) }
 
     private func page(_ index: Int) -> MappedPage {
         MappedPage(unsafeAddress: start.address + UInt64(index) * 4096)

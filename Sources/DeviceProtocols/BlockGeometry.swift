@@ -62,6 +62,9 @@ public enum BlockError: Error, Equatable, Sendable {
     case inputOutput
     /// The device was closed before the answer came. A write may or may not have been carried out.
     case closed
+    /// No answer came in time. A write may still be carried out, and a read may still write into the buffer: it keeps its
+    /// pages until the backend has answered or let go of the ring.
+    case timedOut
     /// The backend broke the rules: the device is given up.
     case protocolViolation
     /// No page or grant is free.

@@ -35,7 +35,8 @@ public struct BlockIndirectPage {
 /// until it does, matches answers. No hypercall and no wait.
 ///
 /// The backend is not trusted: an index out of range, an answer to nothing that was asked, or to something else, ends the
-/// queue with `protocolViolation`; the answers themselves can only be wrong about data.
+/// queue with `protocolViolation`; the answers themselves can only be wrong about data. One that does not answer in time
+/// keeps the request's place in the ring, and its data, until it does.
 public final class BlockQueue {
     /// How a request ended: nil is success.
     public typealias Completion = (BlockError?) -> Void
@@ -52,15 +53,18 @@ public final class BlockQueue {
         var isIssued = false
         var outstanding = 0
         var error: BlockError?
-        let completion: Completion
+        let deadline: UInt64
+        /// Nil once it was called.
+        var completion: Completion?
         init(
             _ operation: BlockOperation, _ data: BlockData?, _ sector: UInt64, _ rest: UInt64,
-            _ completion: @escaping Completion
+            before deadline: UInt64, _ completion: @escaping Completion
         ) {
             self.operation = operation
             self.data = data
             self.sector = sector
             self.rest = rest
+            self.deadline = deadline
             self.completion = completion
             offset = data?.offset ?? 0
         }
@@ -88,6 +92,12 @@ public final class BlockQueue {
     public private(set) var isProcessing = false
     /// Set once the backend broke the rules or the device was closed.
     public private(set) var end: BlockError?
+    /// Not later than the next request's time is over; `UInt64.max` if none has an end.
+    public private(set) var nextDeadline = UInt64.max
+    /// Requests in the ring whose time is over, and that the backend has not answered.
+    public private(set) var lateCount = 0
+    /// Answers that came after their time.
+    public private(set) var lateAnswerCount = 0
 
     /// Requests put into the ring, by kind: for statistics and tests.
     public private(set) var directCount = 0
@@ -139,10 +149,12 @@ public final class BlockQueue {
     // MARK: Requests
 
     /// Reads or writes from 512-byte sector `sector` on as many bytes as `data` has. `completion` is called once, from
-    /// `process` or `close`.
+    /// `process`, `expire` or `close`.
+    /// - Parameter deadline: the time of the clock of `expire` at which the request ends with `timedOut`.
     /// - Throws: what is wrong with the request itself; `completion` is not called then.
     public func transfer(
-        _ operation: BlockOperation, sector: UInt64, data: BlockData, _ completion: @escaping Completion
+        _ operation: BlockOperation, sector: UInt64, data: BlockData, before deadline: UInt64 = .max,
+        _ completion: @escaping Completion
     ) throws(BlockError) {
         if let end { throw end }
         guard operation == .read || operation == .write else { throw .notSupported }
@@ -152,27 +164,30 @@ public final class BlockQueue {
         else { throw .misaligned }
         guard data.byteCount <= data.grants.count &* pageSize - data.offset else { throw .bufferTooSmall }
         try check(sector, UInt64(data.byteCount / BlockInterface.sectorByteCount))
-        start(Job(operation, data, sector, UInt64(data.byteCount), completion))
+        start(Job(operation, data, sector, UInt64(data.byteCount), before: deadline, completion))
     }
     /// Tells the disk that `sectorCount` 512-byte sectors hold nothing of use. Alignment to `discardGranularity` is not
     /// required; what does not fill a unit may be ignored.
     public func discard(
-        sector: UInt64, sectorCount: UInt64, isSecure: Bool = false, _ completion: @escaping Completion
+        sector: UInt64, sectorCount: UInt64, isSecure: Bool = false, before deadline: UInt64 = .max,
+        _ completion: @escaping Completion
     ) throws(BlockError) {
         if let end { throw end }
         guard !geometry.isReadOnly else { throw .readOnly }
         guard geometry.canDiscard, geometry.canDiscardSecurely || !isSecure else { throw .notSupported }
         guard sectorCount > 0, sectorCount % geometry.sectorsPerSector == 0 else { throw .misaligned }
         try check(sector, sectorCount)
-        let job = Job(.discard, nil, sector, sectorCount, completion)
+        let job = Job(.discard, nil, sector, sectorCount, before: deadline, completion)
         job.isSecure = isSecure
         start(job)
     }
     /// Makes every write durable that had ended before.
-    public func flush(_ completion: @escaping Completion) throws(BlockError) {
+    public func flush(
+        before deadline: UInt64 = .max, _ completion: @escaping Completion
+    ) throws(BlockError) {
         if let end { throw end }
         guard let operation = geometry.flushOperation else { throw .notSupported }
-        start(Job(operation, nil, 0, 0, completion))
+        start(Job(operation, nil, 0, 0, before: deadline, completion))
     }
 
     private func check(_ sector: UInt64, _ count: UInt64) throws(BlockError) {
@@ -183,6 +198,7 @@ public final class BlockQueue {
 
     private func start(_ job: Job) {
         outstandingCount += 1
+        nextDeadline = min(nextDeadline, job.deadline)
         waiting.append(job)
         issue()
     }
@@ -317,6 +333,11 @@ public final class BlockQueue {
         places[index].indirect = -1
         freePlaces.append(index)
         job.outstanding -= 1
+        if job.completion == nil {
+            lateCount -= 1
+            lateAnswerCount += 1
+            return true
+        }
         switch response.status {
         case .okay: break
         case .notSupported:
@@ -340,21 +361,60 @@ public final class BlockQueue {
         }
     }
     private func complete(_ job: Job, _ error: BlockError?) {
+        guard let completion = job.completion else { return }
+        job.completion = nil
         outstandingCount -= 1
-        job.completion(error)
+        completion(error)
     }
 
-    /// Ends the queue: everything under way fails with `closed`, and so does every request from now on. The backend must
-    /// have let go of the ring, or never be given its pages again.
-    public func close() { finish(.closed) }
+    /// Ends the requests whose time is over at `now` with `timedOut`; call `process` first. Not from a completion: there it
+    /// does nothing.
+    public func expire(now: UInt64) {
+        guard end == nil, !isProcessing, now >= nextDeadline else { return }
+        isProcessing = true
+        defer { isProcessing = false }
+        nextDeadline = .max
+        var over: [Job] = []
+        func look(_ job: Job) {
+            guard job.completion != nil else { return }
+            if job.deadline > now {
+                nextDeadline = min(nextDeadline, job.deadline)
+            } else if !over.contains(where: { $0 === job }) {
+                over.append(job)
+            }
+        }
+        for place in places { if let job = place.job { look(job) } }
+        for index in firstWaiting..<waiting.count { look(waiting[index]) }
+        for job in over {
+            // What is not in the ring stays out of it.
+            if !job.isIssued { withdraw(job) }
+            lateCount += job.outstanding
+            complete(job, .timedOut)
+        }
+    }
+
+    /// Ends the queue: everything under way fails with `closed`, and so does every request from now on.
+    /// - Returns: the owners of the data of unanswered requests. They must be kept, or their pages never be given away, until
+    ///   the backend has let go of the ring.
+    @discardableResult
+    public func close() -> [AnyObject] {
+        finish(.closed)
+        let owners = unanswered
+        unanswered = []
+        return owners
+    }
+    private var unanswered: [AnyObject] = []
 
     private func finish(_ reason: BlockError) {
         guard end == nil else { return }
         end = reason
+        nextDeadline = .max
+        lateCount = 0
         var jobs: [Job] = []
         for index in 0..<places.count {
             guard let job = places[index].job else { continue }
             places[index].job = nil
+            if let owner = job.data?.owner { unanswered.append(owner) }
             job.outstanding -= 1
             if job.outstanding == 0, job.isIssued { jobs.append(job) }
         }

@@ -45,6 +45,9 @@ public struct FrontendDriver {
 ///
 /// When the backend closes the device, the driver's `close` is called; when it comes back (its driver was loaded again),
 /// the device connects once more by itself.
+///
+/// A store that fails does not touch a connection: its rings go on, and the device looks again when the store answers. A
+/// connection in the making fails with `store`, and the device closes.
 public final class FrontendDevice {
     public let store: XenStoreConnection
     /// `vbd`, `vif`, …
@@ -58,6 +61,8 @@ public final class FrontendDevice {
     public private(set) var backendState: DeviceState = .unknown
     /// Why the last connection did not come about or ended.
     public private(set) var failure: FrontendFailure?
+    /// Why the store did not tell the backend's state, when it last did not; nil since it did.
+    public private(set) var storeFailure: XenStoreFailure?
 
     private let driver: FrontendDriver
     private var handshake: FrontendHandshake
@@ -65,6 +70,10 @@ public final class FrontendDevice {
     private var wantsToStay = true
     /// The backend is still closed from an earlier connection: it opens when it sees that we start over.
     private var awaitsBackend = false
+    /// The store is asked for the backend's state without waiting.
+    private var isAsking = false
+    /// What the backend was told last may still come to the store: it may use the rings until the store has answered.
+    private var isTelling = false
 
     /// Our state, as written to the store.
     public var state: DeviceState { handshake.state }
@@ -102,10 +111,12 @@ public final class FrontendDevice {
         _ store: XenStoreConnection, _ path: StoreText
     ) throws(FrontendFailure) -> (StoreText, DomainID) {
         do throws(XenStoreFailure) {
-            guard let backendPath = try store.readIfPresent("\(path)/\(XenBusKey.backend)"),
-                let number = try store.readNumber("\(path)/\(XenBusKey.backendID)", as: UInt16.self)
-            else { throw .refused(.noEntry) }
-            return (backendPath, DomainID(rawValue: number))
+            return try store.repeating { () throws(XenStoreFailure) in
+                guard let backendPath = try store.readIfPresent("\(path)/\(XenBusKey.backend)"),
+                    let number = try store.readNumber("\(path)/\(XenBusKey.backendID)", as: UInt16.self)
+                else { throw .refused(.noEntry) }
+                return (backendPath, DomainID(rawValue: number))
+            }
         } catch {
             switch error {
             case .refused(.noEntry): throw .missing(path)
@@ -119,9 +130,11 @@ public final class FrontendDevice {
 
     /// A node of the backend's directory; nil if it is missing.
     public func backendText(_ key: StaticString) throws(FrontendFailure) -> StoreText? {
-        do throws(XenStoreFailure) { return try store.readIfPresent("\(backendPath)/\(key)") } catch {
-            throw .store(error)
-        }
+        do throws(XenStoreFailure) {
+            return try store.repeating { () throws(XenStoreFailure) in
+                try store.readIfPresent("\(backendPath)/\(key)")
+            }
+        } catch { throw .store(error) }
     }
     /// A number in the backend's directory; nil if the node is missing.
     public func backendNumber<Number: FixedWidthInteger>(
@@ -143,45 +156,63 @@ public final class FrontendDevice {
         guard watch == nil else { return }
         do throws(XenStoreFailure) {
             // A frontend that ran in this domain before may have left another state.
-            if try readState(path) != .initialising {
-                awaitsBackend = true
+            let isAnew = try store.repeating { () throws(XenStoreFailure) in
+                guard try readState(path) != .initialising else { return false }
                 try store.write("\(path)/\(XenBusKey.state)", StoreText(DeviceState.initialising.value))
+                return true
             }
+            if isAnew { awaitsBackend = true }
             watch = try store.watch("\(backendPath)/\(XenBusKey.state)") { _ in self.look() }
         } catch { throw .store(error) }
     }
     /// Starts, or starts over after the device was closed, and waits until it is connected.
-    public func connect() throws(FrontendFailure) {
+    ///
+    /// After `timedOut` the device goes on connecting; `disconnect` or `abandon` ends that.
+    /// - Parameter timeout: for the backend; the store's answers have a time of their own, `XenStoreConnection.timeout`.
+    public func connect(_ timeout: Timeout = .opening) throws(FrontendFailure) {
+        let end = store.deadline(timeout)
         try start()
         wantsToStay = true
         if state == .closing || state == .closed {
             // A backend that has not acted on the close would take the new beginning for nothing new.
-            let isReady = store.wait {
+            let isReady = store.wait(before: end) {
                 isConnected
-                    || state == .closed && backendState != .closing && backendState != .connected
+                    || state == .closed && !isTelling && backendState != .closing
+                        && backendState != .connected
                         && backendState != .initialised
             }
-            if !isReady { throw .noAnswer }
+            if !isReady { throw .timedOut }
         }
         if reopenIfClosed() {
             awaitsBackend = true
             look()
         }
-        let decided = store.wait { isConnected || failure != nil }
+        let decided = store.wait(before: end) { isConnected || failure != nil }
         if let failure { throw failure }
-        if !decided { throw .noAnswer }
+        if !decided { throw .timedOut }
     }
     /// Says good-bye, waits until the backend has followed, and watches no more; the rings are taken back in any case.
-    public func disconnect() throws(FrontendFailure) {
+    /// - Parameter timeout: for the backend, as for `connect`. After it `timedOut` is thrown: see `abandon`.
+    public func disconnect(_ timeout: Timeout = .closing) throws(FrontendFailure) {
+        let end = store.deadline(timeout)
         wantsToStay = false
         defer { watch = nil }
         guard state != .closed, state != .initialising else { return }
         perform(handshake.stop())
-        let decided = store.wait { state == .closed }
-        if !decided {
-            driver.close(self)
-            throw .noAnswer
+        guard store.wait(before: end, until: { state == .closed }) else {
+            abandon()
+            throw .timedOut
         }
+    }
+    /// Ends the device without the backend, which may be gone for good: the rings are taken back, and the device says that
+    /// it is closed. What the backend still has mapped is set aside by who owns the pages.
+    public func abandon() {
+        wantsToStay = false
+        watch = nil
+        let action = handshake.giveUp()
+        guard action != .nothing else { return }
+        if failure == nil { failure = .timedOut }
+        if isTelling { tell() } else { perform(action) }
     }
     /// The driver found that the backend broke the rules, or cannot go on itself: the device closes.
     public func fail(_ reason: FrontendFailure) {
@@ -208,11 +239,8 @@ public final class FrontendDevice {
         let seen: DeviceState
         do throws(XenStoreFailure) {
             seen = try readState(backendPath)
-        } catch {
-            // After a fresh start of the ring the watch calls again; the device's own rings go on.
-            if error != .connectionLost { failure = .store(error) }
-            return
-        }
+            storeFailure = nil
+        } catch { return miss(error) }
         backendState = seen
         if seen == .closing || seen == .closed {
             if awaitsBackend { return }
@@ -234,14 +262,47 @@ public final class FrontendDevice {
         }
     }
 
-    private func readState(_ directory: StoreText) throws(XenStoreFailure) -> DeviceState {
-        let value: StoreText
-        do throws(XenStoreFailure) { value = try store.read("\(directory)/\(XenBusKey.state)") } catch {
-            // A missing node below a directory that is not ours is refused as `accessDenied`.
-            if error == .refused(.noEntry) || error == .refused(.accessDenied) { return .unknown }
-            throw error
+    /// The backend's state is not known. Linux takes that as no news, too.
+    private func miss(_ error: XenStoreFailure) {
+        storeFailure = error
+        switch error {
+        case .timedOut, .busy:
+            // The change that led here is not told twice: ask until there is an answer.
+            guard !isAsking else { return }
+            let node: StoreText = "\(backendPath)/\(XenBusKey.state)"
+            do throws(XenStoreFailure) {
+                try store.submit(.read(node.bytes), timeout: .never) { _ in
+                    self.isAsking = false
+                    if self.watch != nil { self.look() }
+                }
+                isAsking = true
+            } catch {}
+        case .connectionDead, .unreachable:
+            // Nothing will be heard any more. A connection goes on.
+            if !isConnected, failure == nil { failure = .store(error) }
+        case .connectionLost, .refused, .badReply, .notANumber:
+            // After a fresh start of the ring the watch calls again, and it does at the next change.
+            break
         }
-        return DeviceState(value: value.bytes.span)
+    }
+
+    private func readState(_ directory: StoreText) throws(XenStoreFailure) -> DeviceState {
+        var attempts = 3
+        while true {
+            do throws(XenStoreFailure) {
+                let value = try store.read("\(directory)/\(XenBusKey.state)")
+                return DeviceState(value: value.bytes.span)
+            } catch {
+                switch error {
+                // A missing node below a directory that is not ours is refused as `accessDenied`.
+                case .refused(.noEntry), .refused(.accessDenied): return .unknown
+                case .refused(.tryAgain), .refused(.busy), .refused(.noMemory):
+                    attempts -= 1
+                    if attempts == 0 { throw error }
+                default: throw error
+                }
+            }
+        }
     }
 
     private func perform(_ action: FrontendHandshake.Action) {
@@ -268,29 +329,64 @@ public final class FrontendDevice {
         } catch {
             let isNews = failure == nil
             if isNews { failure = error }
+            if error == .store(.timedOut) {
+                _ = handshake.stop()
+                return tell()
+            }
             driver.close(self)
             // Tell the backend, unless it is telling that failed.
             if isNews, state != .closed, state != .closing { perform(handshake.stop()) }
         }
     }
 
+    /// Writes the state without waiting. The store may still carry out what it did not answer, and show the backend rings
+    /// that are no more: they are taken back when it has answered this.
+    private func tell() {
+        let own: StoreText = "\(path)/\(XenBusKey.state)"
+        do throws(XenStoreFailure) {
+            try store.submit(.write(own.bytes, value: handshake.state.value), timeout: .never) { _ in
+                guard self.isTelling else { return }
+                self.isTelling = false
+                self.driver.close(self)
+            }
+            isTelling = true
+        } catch { driver.close(self) }
+    }
+
     private func publish(_ publication: FrontendPublication) throws(FrontendFailure) {
         let own: StoreText = "\(path)/\(XenBusKey.state)"
         do throws(XenStoreFailure) {
-            try store.transaction {
-                (transaction: borrowing XenStoreTransaction) throws(XenStoreFailure) -> Void in
-                // A device that the toolstack removed must not come back as a node of ours.
-                guard try transaction.readIfPresent(own) != nil else { return }
-                for node in publication.nodes {
-                    let key = path.appending(node.key)
-                    if let value = node.value {
-                        try transaction.write(key, value)
-                    } else if try transaction.readIfPresent(key) != nil {
-                        try transaction.remove(key)
+            try store.repeating { () throws(XenStoreFailure) in
+                try store.transaction {
+                    (transaction: borrowing XenStoreTransaction) throws(XenStoreFailure) -> Void in
+                    // A device that the toolstack removed must not come back as a node of ours.
+                    guard try transaction.readIfPresent(own) != nil else { return }
+                    for node in publication.nodes {
+                        let key = path.appending(node.key)
+                        if let value = node.value {
+                            try transaction.write(key, value)
+                        } else if try transaction.readIfPresent(key) != nil {
+                            try transaction.remove(key)
+                        }
                     }
+                    try transaction.write(own, StoreText(handshake.state.value))
                 }
-                try transaction.write(own, StoreText(handshake.state.value))
             }
         } catch { throw .store(error) }
+    }
+}
+
+extension XenStoreConnection {
+    /// Does what may be done twice; once more, twice at most, when the ring was started over under it.
+    func repeating<Result>(
+        _ body: () throws(XenStoreFailure) -> Result
+    ) throws(XenStoreFailure) -> Result {
+        var attempts = 3
+        while true {
+            do throws(XenStoreFailure) { return try body() } catch {
+                attempts -= 1
+                guard error == .connectionLost, attempts > 0 else { throw error }
+            }
+        }
     }
 }

@@ -14,6 +14,6 @@ public enum FrontendFailure: Error, Equatable, Sendable {
     case closed
     /// The backend broke the rules of the ring.
     case protocolViolation
-    /// The backend did not follow as long as the caller was ready to wait.
-    case noAnswer
+    /// The backend did not follow in time.
+    case timedOut
 }

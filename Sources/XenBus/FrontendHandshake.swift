@@ -51,6 +51,13 @@ public struct FrontendHandshake: Equatable, BitwiseCopyable, Sendable {
         return .writeState
     }
 
+    /// This end waits for the backend no longer.
+    public mutating func giveUp() -> Action {
+        guard state != .closed, state != .initialising else { return .nothing }
+        state = .closed
+        return .close
+    }
+
     /// The driver starts over after a close.
     public mutating func restart() -> Action {
         guard state == .closed else { return .nothing }

@@ -120,24 +120,36 @@ public struct XenStoreTransaction: ~Copyable, XenStoreNodes {
 
     /// `XS_TRANSACTION_START`.
     init(_ connection: XenStoreConnection) throws(XenStoreFailure) {
-        let reply = try connection.request(.transactionStart)
-        guard let field = XenStoreFields.only(reply.span),
-            let number = reply.span.extracting(field).decimal(as: UInt32.self), number != 0
-        else { throw .badReply(.transactionStart) }
+        let reply = try connection.wait(
+            for: connection.begin(
+                .transactionStart, 0, connection.timeout,
+                undo: { connection, reply in
+                    if let number = Self.number(reply) {
+                        connection.post(.transactionEnd(commits: false), transaction: number)
+                    }
+                }))
+        guard let number = Self.number(reply) else { throw .badReply(.transactionStart) }
         self.connection = connection
         self.number = number
+    }
+    private static func number(_ reply: [UInt8]) -> UInt32? {
+        guard let field = XenStoreFields.only(reply.span),
+            let number = reply.span.extracting(field).decimal(as: UInt32.self), number != 0
+        else { return nil }
+        return number
     }
     public func ask(_ request: XenStoreRequest) throws(XenStoreFailure) -> [UInt8] {
         try connection.request(request, transaction: number)
     }
     /// Makes all changes at once. `XS_TRANSACTION_END`.
-    /// - Throws: `refused(.tryAgain)` when what was read has changed meanwhile.
+    /// - Throws: `refused(.tryAgain)` when what was read has changed meanwhile. After `timedOut` and `connectionLost` the
+    ///   changes may have been made, or may still be.
     public consuming func commit() throws(XenStoreFailure) {
         isOpen = false
         _ = try connection.request(.transactionEnd(commits: true), transaction: number)
     }
     deinit {
-        if isOpen { _ = try? connection.request(.transactionEnd(commits: false), transaction: number) }
+        if isOpen { connection.post(.transactionEnd(commits: false), transaction: number) }
     }
 }
 

@@ -10,14 +10,14 @@ public enum XenStoreFailure: Error, Equatable, Sendable {
     case badReply(XenStoreOperation)
     /// The node's value is no number in range.
     case notANumber
-    /// The ring broke while the request was under way and works again: watches are in place, transactions are gone.
-    /// The request may or may not have been carried out.
+    /// The ring broke while the request was under way and is being started over: watches will be in place, transactions
+    /// are gone. The request may or may not have been carried out; the next one waits until the ring works.
     case connectionLost
     /// The ring is broken and the store does not offer a fresh start, or broke it again at once.
     case connectionDead
-    /// No answer came as long as the caller was ready to wait.
-    case noAnswer
-    /// Another request is under way: the store was called from an interrupt handler or from another vCPU.
+    /// No answer came in time. The request may still be carried out; its answer will be taken for no other's.
+    case timedOut
+    /// The store cannot be waited for here: in an interrupt handler, or while it is being told of something else.
     case busy
     /// This domain has no store, or it cannot be reached: an error of the hypervisor.
     case unreachable(XenError)

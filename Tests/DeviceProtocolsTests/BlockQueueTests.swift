@@ -316,16 +316,19 @@ private final class QueueBench {
             let bench = try QueueBench(indirectLimit: 64)
             var started = 0
             var ended = 0
+            var time: UInt64 = 0
             let header = bench.pages.ring(slotByteCount: 112).header
             for _ in 0..<60 {
                 let size = 512 * Int(random() % 300 + 1)
                 do throws(BlockError) {
                     try bench.queue.transfer(
                         random() % 2 == 0 ? .read : .write, sector: random() % 8192,
-                        data: QueueBench.data(size)
+                        data: QueueBench.data(size), before: random() % 3 == 0 ? time + random() % 20 : .max
                     ) { _ in ended += 1 }
                     started += 1
                 } catch {}
+                time += random() % 4
+                bench.queue.expire(now: time)
                 let lies = random() % 40 == 0
                 while let request = try? bench.take(), random() % 4 != 0 {
                     bench.answer(request, BlockStatus(rawValue: Int16(random() % 4) - 3))
@@ -341,5 +344,104 @@ private final class QueueBench {
             bench.queue.close()
             #expect(started == ended && bench.queue.outstandingCount == 0)
         }
+    }
+
+    // MARK: Time-outs
+
+    @Test func aLateAnswerIsNobodys() throws {
+        let bench = try QueueBench()
+        let queue = bench.queue
+        var results: [String] = []
+        func read(_ name: String, _ sector: UInt64, before deadline: UInt64) throws {
+            try queue.transfer(.read, sector: sector, data: QueueBench.data(512), before: deadline) {
+                results.append("\(name) \($0.map { "\($0)" } ?? "okay")")
+            }
+        }
+        try read("first", 0, before: 100)
+        try read("second", 8, before: 200)
+        try read("third", 16, before: .max)
+        #expect(queue.nextDeadline == 100)
+        queue.expire(now: 99)
+        #expect(results.isEmpty)
+        queue.expire(now: 100)
+        queue.expire(now: 150)
+        #expect(results == ["first timedOut"] && queue.nextDeadline == 200)
+        #expect(queue.outstandingCount == 2 && queue.lateCount == 1)
+        // All are answered at once; what is there by then is not too late.
+        while let request = try bench.take() { bench.answer(request) }
+        try queue.process()
+        queue.expire(now: 300)
+        #expect(results == ["first timedOut", "second okay", "third okay"])
+        #expect(queue.lateCount == 0 && queue.lateAnswerCount == 1 && queue.outstandingCount == 0)
+        #expect(queue.nextDeadline == .max)
+        // The place is used again: an answer to its first use would be an error now.
+        for round in 0..<100 {
+            try read("round", UInt64(round), before: .max)
+            let request = try #require(try bench.take())
+            bench.answer(request)
+            try queue.process()
+        }
+        #expect(queue.end == nil && results.count == 103)
+    }
+
+    @Test func dataStaysWithItsRequest() throws {
+        final class Owner {}
+        let bench = try QueueBench()
+        weak var owner: Owner?
+        func read(before deadline: UInt64) throws {
+            let made = Owner()
+            owner = made
+            let data = BlockData(
+                grants: [GrantReference(rawValue: 9)], offset: 0, byteCount: 4096, owner: made)
+            try bench.queue.transfer(.read, sector: 0, data: data, before: deadline) { _ in }
+        }
+        try read(before: 1)
+        bench.queue.expire(now: 1)
+        #expect(owner != nil)
+        bench.answer(try #require(try bench.take()))
+        try bench.queue.process()
+        #expect(owner == nil)
+        // One that is never answered: whoever closes the queue gets it.
+        try read(before: 1)
+        bench.queue.expire(now: 1)
+        var owners = bench.queue.close()
+        #expect(owners.count == 1 && owners.first === owner && bench.queue.close().isEmpty)
+        owners = []
+        #expect(owner == nil)
+    }
+
+    @Test func whatWaitsForRoomIsNeverAskedFor() throws {
+        let bench = try QueueBench()
+        let queue = bench.queue
+        var results: [BlockError?] = []
+        // 32 places: the second request gets one of its own pieces in, the third none.
+        func write(_ byteCount: Int, before deadline: UInt64) throws {
+            try queue.transfer(.write, sector: 0, data: QueueBench.data(byteCount), before: deadline) {
+                results.append($0)
+            }
+        }
+        try write(31 * 11 * 4096, before: .max)
+        try write(11 * 4096 * 2, before: 10)
+        try write(4096, before: 10)
+        queue.expire(now: 10)
+        #expect(results == [.timedOut, .timedOut] && queue.outstandingCount == 1 && queue.lateCount == 1)
+        var count = 0
+        while let request = try bench.take() {
+            count += 1
+            bench.answer(request)
+        }
+        try queue.process()
+        #expect(count == 32 && results == [.timedOut, .timedOut, nil])
+        #expect(try bench.take() == nil && queue.lateCount == 0 && queue.lateAnswerCount == 1)
+        // A completion may ask anew, and has no time left itself.
+        var again = 0
+        try queue.flush(before: 20) { _ in
+            again += 1
+            try? queue.flush(before: 30) { _ in again += 1 }
+        }
+        queue.expire(now: 25)
+        #expect(again == 1 && queue.nextDeadline == 30)
+        queue.expire(now: 30)
+        #expect(again == 2 && queue.outstandingCount == 0)
     }
 }

@@ -94,7 +94,7 @@ import XenBus
         machine.addDevice(Adder.kind)
         let frontend = try machine.makeFrontend(Adder.self)
         // Nobody is there: the frontend waits without harm.
-        #expect(throws: DriverError.notConnected) { try frontend.connect() }
+        #expect(throws: DriverError.timedOut) { try frontend.connect() }
         var server = try machine.startBackend(AdderService.self)
         #expect(try frontend.call(Adder.Request(1, 1)).sum == 2)
         server.stop()

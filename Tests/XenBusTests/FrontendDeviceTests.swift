@@ -199,7 +199,7 @@ final class DeviceBench {
     @Test func aBackendThatNeverAnswers() throws {
         bench.isBackendAlive = false
         let device = try bench.device()
-        #expect(throws: FrontendFailure.noAnswer) { try device.connect() }
+        #expect(throws: FrontendFailure.timedOut) { try device.connect() }
         bench.isBackendAlive = true
         try device.connect()
         #expect(device.isConnected)

@@ -43,6 +43,30 @@ import XenStoreWire
     }
 }
 
+/// A clock that goes on only while somebody sleeps in vain.
+final class TestClock {
+    var now: UInt64 = 1_000_000_000
+    /// How far each look at it moves it.
+    var tick: UInt64 = 0
+    /// Sleepers look 200 times at what `step` does; after that their time is over, or nobody wants to wait any longer.
+    func waiting(_ step: @escaping () -> Void) -> Waiting {
+        let read: () -> UInt64 = { [self] in
+            now += tick
+            return now
+        }
+        return Waiting(now: read) { [self] deadline, isDone in
+            for _ in 0..<200 {
+                if isDone() { return true }
+                if now >= deadline { return false }
+                step()
+            }
+            if isDone() { return true }
+            if deadline != .max { now = max(now, deadline) }
+            return false
+        }
+    }
+}
+
 /// A guest's connection to the real store service, in one process.
 final class StoreBench {
     static let domain = DomainID(rawValue: 7)
@@ -52,6 +76,10 @@ final class StoreBench {
     let store: XenStoreConnection
     /// Called while the guest sleeps, before the store works.
     var whileAsleep: () -> Void = {}
+    /// The guest's clock, in nanoseconds.
+    let clock = TestClock()
+    /// Whether the store works while the guest sleeps.
+    var isStoreAwake = true
 
     init() throws {
         let reactor = try Reactor()
@@ -64,18 +92,18 @@ final class StoreBench {
             ring: XenStoreRing(page: page.view, owner: page) {})
         final class Hook { var body: () -> Void = {} }
         let hook = Hook()
-        store = XenStoreConnection(ring: XenStoreClientRing(page.view), notify: {}) { isDone in
-            for _ in 0..<200 {
-                if isDone() { return true }
-                hook.body()
+        store = XenStoreConnection(
+            ring: XenStoreClientRing(page.view),
+            waiting: clock.waiting { hook.body() }, notify: {})
+        self.reactor = reactor
+        self.service = service
+        hook.body = { [unowned self] in
+            whileAsleep()
+            if isStoreAwake {
                 service.ringEvent(Self.domain)
                 reactor.turn(limit: 0)
             }
-            return isDone()
         }
-        self.reactor = reactor
-        self.service = service
-        hook.body = { [unowned self] in whileAsleep() }
     }
 
     /// Lets the store work and the guest take what came, until both rest.
@@ -98,6 +126,7 @@ extension StoreText {
 final class LyingStore {
     let page = StorePage()
     let store: XenStoreConnection
+    let clock = TestClock()
     /// Gets each whole request, and answers with bytes for the ring.
     init(features: UInt32 = 7, answer: @escaping (StorePage, XenStoreHeader, [UInt8]) -> [UInt8]) {
         let page = page
@@ -107,27 +136,24 @@ final class LyingStore {
             var output: [UInt8] = []
         }
         let state = State()
-        store = XenStoreConnection(ring: XenStoreClientRing(page.view), notify: {}) { isDone in
-            for _ in 0..<50 {
-                if isDone() { return true }
-                if page.view.load(Field<XenStoreRingLayout, UInt32>.connection) != 0, features & 1 != 0 {
-                    for field: Field<XenStoreRingLayout, UInt32> in [
-                        .requestConsumer, .requestProducer, .responseConsumer, .responseProducer, .error,
-                        .connection,
-                    ] { page.view.store(0 as UInt32, to: field) }
-                    state.framer = XenStoreFramer()
-                    state.output = []
-                    continue
-                }
-                let input = page.takeRequests()
-                _ = try? state.framer.feed(input.span) { header, payload in
-                    state.output += answer(page, header, payload.copied())
-                    return true
-                }
-                state.output.removeFirst(page.respond(state.output))
+        let waiting = clock.waiting {
+            if page.view.load(Field<XenStoreRingLayout, UInt32>.connection) != 0, features & 1 != 0 {
+                for field: Field<XenStoreRingLayout, UInt32> in [
+                    .requestConsumer, .requestProducer, .responseConsumer, .responseProducer, .error,
+                    .connection,
+                ] { page.view.store(0 as UInt32, to: field) }
+                state.framer = XenStoreFramer()
+                state.output = []
+                return
             }
-            return isDone()
+            let input = page.takeRequests()
+            _ = try? state.framer.feed(input.span) { header, payload in
+                state.output += answer(page, header, payload.copied())
+                return true
+            }
+            state.output.removeFirst(page.respond(state.output))
         }
+        store = XenStoreConnection(ring: XenStoreClientRing(page.view), waiting: waiting, notify: {})
     }
 }
 

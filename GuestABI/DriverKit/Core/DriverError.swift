@@ -15,6 +15,9 @@ public enum DriverError: Error, Equatable, Sendable {
     case notConnected
     /// As many requests are under way as the ring holds: wait for an answer.
     case ringFull
+    /// No answer, or no connection, in time. A request may still be carried out: its pages stay with it until the backend
+    /// has answered or let go of the ring, and a late answer is taken for no other's.
+    case timedOut
     /// The connection ended before the answer came. The request may or may not have been carried out.
     case disconnected
     /// The backend broke the rules of the ring.

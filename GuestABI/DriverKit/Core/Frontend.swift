@@ -7,8 +7,9 @@ import XenStoreWire
 /// The guest's half of a split device: finds the device in the store, shakes hands with the backend, and makes requests.
 ///
 /// The backend is not trusted: whatever it writes is an error, never a trap. When it goes away, what is under way fails
-/// with `disconnected`; when it comes back, the frontend connects again by itself. For one vCPU, outside interrupt
-/// handlers; `poll` (or a call that waits) does the work, completions run inside it.
+/// with `disconnected`; when it comes back, the frontend connects again by itself. One that neither answers nor goes away
+/// is waited for as long as each call says; see `DriverError.timedOut`. For one vCPU, outside interrupt handlers; `poll`
+/// (or a call that waits) does the work, completions run inside it.
 public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
     /// What became of a request.
     public typealias Completion = (Result<Device.Response, DriverError>) -> Void
@@ -33,6 +34,11 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
     private struct Place {
         var completion: Completion?
         var uses: UInt32 = 0
+        var deadline = UInt64.max
+        /// What the backend may use until it has answered.
+        var pages: [Platform.Pages] = []
+        /// The time is over, the answer has not come.
+        var isLate = false
     }
 
     public let platform: Platform
@@ -55,6 +61,19 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
     private let signals = Signals()
     private var isPolling = false
     private var isStopped = false
+    /// The store did not take our state: it is told again.
+    private var hasUntoldState = false
+    /// Not later than the next request's time is over.
+    private var nextDeadline = UInt64.max
+
+    /// How long a request waits unless it says otherwise, the wait for a connection included: without end at first.
+    public var requestTimeout: Timeout = .never
+    /// Requests whose completion has not been called.
+    public private(set) var outstandingCount = 0
+    /// Requests that were given up, and that the backend may still carry out: each keeps its place in the ring.
+    public private(set) var lateCount = 0
+    /// Answers that came after their time.
+    public private(set) var lateAnswerCount = 0
 
     /// - Parameter number: which of the domain's devices of this kind.
     /// - Throws: `noDevice`, `badNode`, and errors of the store.
@@ -66,6 +85,8 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         guard let domain else { throw .badNode(path.appending("backend-id")) }
         backendPath = backend
         backendDomain = DomainID(rawValue: domain)
+        // A frontend that ran in this domain before may have left another state.
+        if try platform.read(path.appending("state"))?.matches("1") != true { try writeState() }
         let signals = signals
         watch = try platform.watch(backendPath.appending("state")) { signals.isStoreNew = true }
     }
@@ -74,10 +95,10 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
     public var state: DeviceState { handshake.state }
     /// Whether requests can be made.
     public var isConnected: Bool { handshake.state == .connected && connection != nil && !isStopped }
-    /// Requests whose completion has not been called.
-    public var outstandingCount: Int { places.count - freePlaces.count }
     /// Whether `poll` has something to do. Cheap; for interrupt handlers too.
-    public var hasWork: Bool { signals.isStoreNew || signals.isRingNew }
+    public var hasWork: Bool {
+        signals.isStoreNew || signals.isRingNew || nextDeadline != .max && platform.now >= nextDeadline
+    }
 
     /// What the backend says of the device, as its service's `offers`; nil if it does not say.
     public func offer(_ key: StoreText) throws(DriverError) -> StoreText? {
@@ -90,10 +111,23 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
 
     // MARK: Requests
 
-    /// Puts a request into the ring; `completion` is called once, from `poll`, when the answer is there or the connection
-    /// has ended.
+    /// Puts a request into the ring; `completion` is called once, from `poll`, when the answer is there, the connection has
+    /// ended, or the time is over.
+    /// - Parameters:
+    ///   - pages: what the request refers to: kept until the backend has answered or let go of the ring, whatever
+    ///     becomes of the request.
+    ///   - timeout: nil for `requestTimeout`.
     /// - Throws: `notConnected`, `ringFull`; `completion` is not called then.
-    public func submit(_ request: Device.Request, _ completion: @escaping Completion) throws(DriverError) {
+    public func submit(
+        _ request: Device.Request, keeping pages: [Platform.Pages] = [], timeout: Timeout? = nil,
+        _ completion: @escaping Completion
+    ) throws(DriverError) {
+        try submit(request, pages, before: deadline(timeout ?? requestTimeout), completion)
+    }
+    private func submit(
+        _ request: Device.Request, _ pages: [Platform.Pages], before end: UInt64,
+        _ completion: @escaping Completion
+    ) throws(DriverError) {
         guard isConnected, let connection else { throw .notConnected }
         guard let index = freePlaces.popLast() else { throw .ringFull }
         var slot = request.slot
@@ -103,43 +137,67 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
             throw .ringFull
         }
         places[index].completion = completion
+        places[index].pages = pages
+        places[index].deadline = end
+        nextDeadline = min(nextDeadline, end)
+        outstandingCount += 1
         if connection.ring.publishRequests() { connection.port.notify() }
     }
 
     /// Makes a request and waits for the answer; waits for the connection and for room in the ring before.
-    /// - Throws: `disconnected` if the connection ended under way, `notConnected` if there will be none.
-    public func call(_ request: Device.Request) throws(DriverError) -> Device.Response {
+    /// - Parameters: as those of `submit`; the time is that of all three waits.
+    /// - Throws: `timedOut`; `disconnected` if the connection ended under way, `notConnected` if there will be none.
+    public func call(
+        _ request: Device.Request, keeping pages: [Platform.Pages] = [], timeout: Timeout? = nil
+    ) throws(DriverError) -> Device.Response {
+        let end = deadline(timeout ?? requestTimeout)
         var answer: Result<Device.Response, DriverError>?
         // What happened since the last look may have ended the connection.
         poll()
         while true {
-            try connect()
+            try connect(before: end)
             do throws(DriverError) {
-                try submit(request) { answer = $0 }
+                try submit(request, pages, before: end) { answer = $0 }
                 break
             } catch {
                 guard error == .ringFull else { throw error }
-                let before = outstandingCount
-                guard waitPolling({ outstandingCount < before }) else { throw .notConnected }
+                guard waitPolling(before: end, { !freePlaces.isEmpty || !isConnected }) else {
+                    throw isOver(end) ? .timedOut : .notConnected
+                }
             }
         }
-        guard waitPolling({ answer != nil }), let answer else { throw .disconnected }
+        guard waitPolling(before: end, { answer != nil }), let answer else { throw .disconnected }
         return try answer.get()
     }
 
     /// Waits until the device is connected.
-    /// - Throws: `notConnected` if it will not be: it was stopped, or nobody could ever answer.
-    public func connect() throws(DriverError) {
+    /// - Throws: `timedOut`; `notConnected` if it will not be: it was stopped, or nobody could ever answer.
+    public func connect(_ timeout: Timeout = .opening) throws(DriverError) {
+        try connect(before: deadline(timeout))
+    }
+    private func connect(before end: UInt64) throws(DriverError) {
         guard !isConnected else { return }
-        guard !isStopped, waitPolling({ isConnected || isStopped }), isConnected else { throw .notConnected }
+        guard !isStopped else { throw .notConnected }
+        guard waitPolling(before: end, { isConnected || isStopped }) else {
+            throw isOver(end) ? .timedOut : .notConnected
+        }
+        guard isConnected else { throw .notConnected }
     }
 
-    /// Ends the connection for good and waits until the backend has let go, however long that takes: `stop` does not wait.
-    public func close() {
+    /// Ends the connection for good and waits until the backend has let go; `stop` does not wait.
+    ///
+    /// A backend that does not let go in time keeps what it has mapped, and the pages of requests that it has not answered:
+    /// they are set aside until it does.
+    /// - Returns: whether it has let go.
+    @discardableResult
+    public func close(_ timeout: Timeout = .closing) -> Bool {
+        let end = deadline(timeout)
         stop()
-        _ = waitPolling { handshake.state == .closed || connection == nil }
+        let hasLetGo = waitPolling(before: end) { handshake.state == .closed || connection == nil }
         abandon(.disconnected)
         connection = nil
+        if handshake.giveUp() != .nothing { tellState() }
+        return hasLetGo
     }
 
     /// Begins to end the connection for good.
@@ -151,11 +209,19 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         signals.isStoreNew = true
     }
 
-    private func waitPolling(_ condition: () -> Bool) -> Bool {
+    private func deadline(_ timeout: Timeout) -> UInt64 {
+        timeout == .never ? .max : timeout.deadline(from: platform.now)
+    }
+    private func isOver(_ end: UInt64) -> Bool { end != .max && platform.now >= end }
+
+    private func waitPolling(before end: UInt64, _ condition: () -> Bool) -> Bool {
         while true {
             poll()
             if condition() { return true }
-            guard platform.wait(until: { hasWork }) else { return condition() }
+            if isOver(end) { return false }
+            let limit = min(end, nextDeadline)
+            if platform.wait(before: limit, until: { hasWork }) { continue }
+            guard isOver(limit) else { return condition() }
         }
     }
 
@@ -166,34 +232,42 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         guard !isPolling else { return }
         isPolling = true
         defer { isPolling = false }
+        if hasUntoldState { tellState() }
         while signals.isStoreNew {
             signals.isStoreNew = false
-            look()
+            // A store that did not answer is asked again at the next call.
+            guard look() else {
+                signals.isStoreNew = true
+                break
+            }
         }
         // Also without an event: one that was held back may have been for this.
         signals.isRingNew = false
         takeResponses()
+        expire()
     }
 
-    private func look() {
+    /// False if the store did not tell the backend's state, and nothing else will have this look again.
+    private func look() -> Bool {
         let backend: DeviceState
         do throws(DriverError) {
             let value = try platform.read(backendPath.appending("state"))
             backend = value.map { DeviceState(value: $0.bytes.span) } ?? .unknown
         } catch {
             lastError = error
-            return
+            // After a fresh start of the store's ring the watch calls again; other failures end with the next change.
+            return error != .store(.timedOut) && error != .store(.busy)
         }
         switch handshake.state {
         case .initialising:
             // What is left of the connection before.
-            guard backend != .closing, backend != .closed else { return }
+            guard backend != .closing, backend != .closed else { return true }
         case .closed:
             guard !isStopped, backend == .closed || backend == .initWait || backend == .initialising else {
-                return
+                return true
             }
             perform(handshake.restart())
-            guard backend != .closed else { return }
+            guard backend != .closed else { return true }
         default: break
         }
         // A backend whose directory is gone is a backend that closed.
@@ -202,6 +276,7 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         if handshake.state == .closed && backend != .closing {
             signals.isStoreNew = !isStopped && backend != .unknown
         }
+        return true
     }
 
     private func perform(_ action: FrontendHandshake.Action) {
@@ -215,8 +290,8 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
             case .close:
                 abandon(.disconnected)
                 connection = nil
-                try writeState()
-            case .writeState: try writeState()
+                tellState()
+            case .writeState: tellState()
             }
         } catch {
             fail(error)
@@ -225,6 +300,17 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
 
     private func writeState() throws(DriverError) {
         try platform.write([(path.appending("state"), StoreText(handshake.state.value))])
+        hasUntoldState = false
+    }
+    /// Writes the state, and writes it again later if the store does not answer now.
+    private func tellState() {
+        do throws(DriverError) { try writeState() } catch {
+            lastError = error
+            switch error {
+            case .store(.timedOut), .store(.connectionLost), .store(.busy): hasUntoldState = true
+            default: hasUntoldState = false
+            }
+        }
     }
 
     private func publishRings() throws(DriverError) {
@@ -267,35 +353,61 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
             let number = slot[word: 0]
             let index = Int(number & 0xFFFF)
             guard index < places.count, places[index].uses & 0xFFFF == number &>> 16,
-                let completion = places[index].completion
+                places[index].completion != nil || places[index].isLate
             else { return fail(.unexpectedResponse(number)) }
+            let completion = places[index].completion
+            if completion == nil { lateAnswerCount += 1 }
             free(index)
-            completion(.success(Device.Response(slot: slot)))
+            completion?(.success(Device.Response(slot: slot)))
         }
     }
 
+    /// The backend does not have the request any more, or not the ring.
     private func free(_ index: Int) {
-        places[index].completion = nil
-        places[index].uses &+= 1
+        if places[index].isLate { lateCount -= 1 } else { outstandingCount -= 1 }
+        places[index] = Place(completion: nil, uses: places[index].uses &+ 1)
         freePlaces.append(index)
     }
 
-    /// Everything under way has failed.
-    private func abandon(_ error: DriverError) {
+    /// Ends requests whose time is over. Their places in the ring are the backend's until it answers.
+    private func expire() {
+        guard nextDeadline != .max, platform.now >= nextDeadline else { return }
+        let now = platform.now
+        nextDeadline = .max
+        var over: [Completion] = []
         for index in 0..<places.count {
             guard let completion = places[index].completion else { continue }
-            free(index)
-            completion(.failure(error))
+            guard places[index].deadline <= now else {
+                nextDeadline = min(nextDeadline, places[index].deadline)
+                continue
+            }
+            places[index].completion = nil
+            places[index].isLate = true
+            outstandingCount -= 1
+            lateCount += 1
+            over.append(completion)
         }
+        for completion in over { completion(.failure(.timedOut)) }
+    }
+
+    /// Everything under way has failed. What it refers to stays until the backend has let go of the ring.
+    private func abandon(_ error: DriverError) {
+        var ended: [Completion] = []
+        for index in 0..<places.count {
+            guard places[index].completion != nil || places[index].isLate else { continue }
+            for pages in places[index].pages { connection?.pages.keep(pages) }
+            if let completion = places[index].completion { ended.append(completion) }
+            free(index)
+        }
+        for completion in ended { completion(.failure(error)) }
     }
 
     /// Gives this connection up; the rings stay until the backend says that it left.
     private func fail(_ error: DriverError) {
         lastError = error
         abandon(.disconnected)
-        if handshake.stop() == .writeState {
-            do throws(DriverError) { try writeState() } catch { lastError = error }
-        }
-        signals.isStoreNew = true
+        if handshake.stop() == .writeState { tellState() }
+        // A fresh look, which the store was not the reason of.
+        if error != .store(.timedOut) { signals.isStoreNew = true }
     }
 }

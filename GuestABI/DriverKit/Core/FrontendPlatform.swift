@@ -13,6 +13,8 @@ public protocol SharedPages: AnyObject {
     func reference(_ page: Int) -> GrantReference
     /// The pages as a ring.
     func ring(slotByteCount: Int) -> RingMemory
+    /// Keeps an object, such as further pages that the other domain was told of here, until it has let go of these pages.
+    func keep(_ object: AnyObject)
     /// The byte at an offset; the other domain may change it at any moment. An offset out of range traps.
     func byte(at offset: Int) -> UInt8
     func setByte(_ byte: UInt8, at offset: Int)
@@ -57,6 +59,9 @@ public protocol FrontendPlatform: AnyObject {
     func write(_ values: [(path: StoreText, value: StoreText)]) throws(DriverError)
     /// Calls `onChange` soon after, and then when something at or below the path changes. Not from interrupt handlers.
     func watch(_ path: StoreText, _ onChange: @escaping () -> Void) throws(DriverError) -> Watch
-    /// Sleeps until `condition` holds, which is asked after each event. False if there is nothing left to wait for.
-    func wait(until condition: () -> Bool) -> Bool
+    /// Nanoseconds of a clock that never goes back.
+    var now: UInt64 { get }
+    /// Sleeps until `condition` holds, which is asked after each event, or until `now` is `deadline` (`UInt64.max`: never).
+    /// False if it does not hold: it is too late, or there is nothing left to wait for.
+    func wait(before deadline: UInt64, until condition: () -> Bool) -> Bool
 }

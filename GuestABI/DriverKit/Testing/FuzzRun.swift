@@ -3,6 +3,7 @@ import Backends
 import DriverKit
 import DriverKitBackend
 import XenABI
+import XenBus
 
 /// One run of `DriverFuzz`.
 final class FuzzRun<Service: DeviceService> {
@@ -42,11 +43,13 @@ final class FuzzRun<Service: DeviceService> {
         expect(machine.work.comesToRest(steps: 200_000, limit: 10_000), "no rest \(when)")
     }
 
-    private func submit(_ frontend: Front, _ request: Device.Request) {
+    private func submit(_ frontend: Front, _ request: Device.Request, _ pages: [InMemoryPages] = []) {
         let counts = counts
         var isDone = false
+        let timeout: Timeout =
+            random.once(in: 8) ? .milliseconds(UInt32(random.below(20))) : .never
         do throws(DriverError) {
-            try frontend.submit(request) { result in
+            try frontend.submit(request, keeping: pages, timeout: timeout) { result in
                 if isDone { counts.twice += 1 }
                 isDone = true
                 if case .success = result { counts.answers += 1 } else { counts.failures += 1 }
@@ -61,6 +64,7 @@ final class FuzzRun<Service: DeviceService> {
     private func conclude(_ frontend: Front) {
         connections += frontend.connectionCount
         expect(frontend.outstandingCount == 0, "\(frontend.outstandingCount) requests hang")
+        expect(frontend.lateCount == 0, "\(frontend.lateCount) late requests hang")
     }
 
     /// Everything is over: what is left that should not be?
@@ -94,12 +98,13 @@ final class FuzzRun<Service: DeviceService> {
             case 3: rest("in between")
             case 4..<12:
                 if let pages = try? front.share(isReadOnly: false) {
-                    submit(front, makeRequest(&random, pages))
+                    submit(front, makeRequest(&random, pages), random.once(in: 2) ? [pages] : [])
                     // The pages go while the request is under way, now and then.
                     if !random.once(in: 8) { machine.work.run() }
                 }
             case 12: submit(front, Device.Request(slot: randomSlot()))
             case 13..<16: front.poll()
+            case 16: machine.advance(milliseconds: random.below(15))
             default: for _ in 0..<random.below(8) { machine.work.step() }
             }
         }
@@ -283,7 +288,8 @@ final class FuzzRun<Service: DeviceService> {
                 front.poll()
             case 6:
                 if let pages = try? front.share(isReadOnly: false) {
-                    submit(front, makeRequest(&random, pages))
+                    submit(front, makeRequest(&random, pages), [pages])
+                    if random.once(in: 4) { machine.advance(milliseconds: random.below(15)) }
                 }
             case 7: submit(front, Device.Request(slot: randomSlot()))
             case 8..<11: answer(front)
@@ -301,6 +307,13 @@ final class FuzzRun<Service: DeviceService> {
             if random.once(in: 2) { front.poll() }
         }
         front.stop()
+        if random.once(in: 2) {
+            // Nobody answers: what is mapped stays set aside until it is let go of.
+            let start = machine.now
+            machine.store.set("\(back)/state", "4")
+            front.close(.seconds(3))
+            expect(machine.now - start < 4_000_000_000, "closing took \(machine.now - start) ns")
+        }
         // A backend that never closes is no reason to wait for ever; this one does in the end.
         machine.store.set("\(back)/state", "5")
         settle(front)

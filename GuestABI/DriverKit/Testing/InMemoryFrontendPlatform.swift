@@ -14,6 +14,7 @@ public final class InMemoryPages: SharedPages {
     /// The memory itself, which outlives the grants as long as somebody has them mapped.
     private final class Storage {
         let memory: LocalMemory
+        var kept: [AnyObject] = []
         init(_ memory: LocalMemory) { self.memory = memory }
         deinit { memory.deallocate() }
     }
@@ -33,6 +34,7 @@ public final class InMemoryPages: SharedPages {
     deinit { for reference in references { grants.revoke(reference) } }
 
     public func reference(_ page: Int) -> GrantReference { references[page] }
+    public func keep(_ object: AnyObject) { storage.kept.append(object) }
     public func ring(slotByteCount: Int) -> RingMemory { memory.ring(slotByteCount: slotByteCount) }
     public func byte(at offset: Int) -> UInt8 { memory.load(offset, as: UInt8.self) }
     public func setByte(_ byte: UInt8, at offset: Int) { memory.store(byte, at: offset) }
@@ -78,14 +80,22 @@ public final class InMemoryFrontendPlatform: FrontendPlatform {
         to domain: DomainID, onEvent: @escaping () -> Void
     ) throws(DriverError) -> InMemoryPort { InMemoryPort(machine.events, onEvent) }
 
+    private func fail() throws(DriverError) {
+        guard let failure = machine.storeFailure else { return }
+        // A store that does not answer is waited for.
+        if failure == .timedOut { machine.advance(milliseconds: 60_000) }
+        throw .store(failure)
+    }
     private func full(_ path: StoreText) -> String {
         let text = String(decoding: path.bytes, as: UTF8.self)
         return text.hasPrefix("/") ? text : "\(home)/\(text)"
     }
     public func read(_ path: StoreText) throws(DriverError) -> StoreText? {
-        machine.store.read(full(path)).map { StoreText(Array($0.utf8)) }
+        try fail()
+        return machine.store.read(full(path)).map { StoreText(Array($0.utf8)) }
     }
     public func write(_ values: [(path: StoreText, value: StoreText)]) throws(DriverError) {
+        try fail()
         for (path, value) in values {
             machine.store.set(full(path), String(decoding: value.bytes, as: UTF8.self))
         }
@@ -97,5 +107,9 @@ public final class InMemoryFrontendPlatform: FrontendPlatform {
             throw .exhausted
         }
     }
-    public func wait(until condition: () -> Bool) -> Bool { machine.work.run(until: condition) }
+    public var now: UInt64 { machine.now }
+    public func wait(before deadline: UInt64, until condition: () -> Bool) -> Bool {
+        machine.work.run(
+            limit: deadline == .max ? nil : Int(clamping: (deadline + 999_999) / 1_000_000), until: condition)
+    }
 }

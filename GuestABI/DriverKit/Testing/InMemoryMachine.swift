@@ -3,6 +3,7 @@ public import Backends
 public import DriverKit
 public import DriverKitBackend
 public import XenABI
+public import XenBus
 
 /// A machine in memory with one guest: its grant table, event channels, store and event loop, for a frontend and its
 /// backend in one process. Nothing happens between the two but what `work` runs.
@@ -13,6 +14,8 @@ public final class InMemoryMachine {
     public let events: InMemoryEvents
     public let store: InMemoryStore
     private let log: Log
+    /// What the guest's store requests fail with, `timedOut` after 60 s; nil if they do not fail.
+    public var storeFailure: XenStoreFailure?
 
     public init(domain: DomainID = DomainID(rawValue: 7), log: Log = Log(level: .error, prefix: "test")) {
         self.domain = domain
@@ -22,6 +25,12 @@ public final class InMemoryMachine {
         events.isStrict = true
         store = InMemoryStore(work: work)
     }
+
+    /// The machine's clock, in nanoseconds: it stands still but for `advance`, for waits with an end, and for delayed work
+    /// that is waited for.
+    public var now: UInt64 { UInt64(work.now) * 1_000_000 }
+    /// Lets time pass, with the work that is due meanwhile. Frontends notice at their next `poll`.
+    public func advance(milliseconds: Int) { work.run(limit: milliseconds) }
 
     /// What a backend sees of it.
     public var backendPlatform: BackendPlatform {

@@ -4,7 +4,8 @@ public import Backends
 /// An event loop with a clock of its own.
 public final class InMemoryWork: WorkAccess {
     private var queue: [(time: Int, order: Int, work: () -> Void)] = []
-    private var now = 0
+    /// Milliseconds.
+    public private(set) var now = 0
     private var order = 0
     public init() {}
     private var readable: [Int: (descriptor: Int32, handler: () -> Void, isActive: Bool)] = [:]
@@ -77,10 +78,14 @@ public final class InMemoryWork: WorkAccess {
         }
         return false
     }
-    /// Does work until `condition` holds; false if the work ran out before.
-    public func run(until condition: () -> Bool) -> Bool {
+    /// Does work until `condition` holds; false if the work ran out before, or the clock came to `limit` (milliseconds).
+    public func run(limit: Int? = nil, until condition: () -> Bool) -> Bool {
         while !condition() {
-            guard step(until: Int.max) else { return condition() }
+            if let limit, now >= limit { return false }
+            guard step(until: limit ?? Int.max) else {
+                if let limit { now = max(now, limit) }
+                return condition()
+            }
         }
         return true
     }

@@ -15,6 +15,7 @@ extension Text.StringInterpolation {
             case .notSupported: "not supported"
             case .inputOutput: "input/output error"
             case .closed: "closed"
+            case .timedOut: "timed out"
             case .protocolViolation: "protocol violation"
             case .exhausted: "out of pages or grants"
             case .busy: "busy"
@@ -29,7 +30,7 @@ extension Text.StringInterpolation {
         case .hypervisor(let error): appendInterpolation(error)
         case .closed: appendInterpolation("closed" as StaticString)
         case .protocolViolation: appendInterpolation("protocol violation" as StaticString)
-        case .noAnswer: appendInterpolation("no answer" as StaticString)
+        case .timedOut: appendInterpolation("no answer" as StaticString)
         }
     }
     private mutating func appendInterpolation(_ words: StaticString, _ path: StoreText) {

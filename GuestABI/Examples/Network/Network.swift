@@ -14,25 +14,21 @@ public enum Network {
         var generations: [UInt32]
         var openers: [(port: UInt16, open: (TCPConnection) -> TCPSession?)] = []
         var openCount = 0
-        var timer: OwnedPort
-        /// Set by the timer's event.
-        var hasTimerFired = true
-        /// System time that the timer is set to.
+        /// System time at which the stack's timers run next.
         var deadline: UInt64 = 0
         var random: UInt64
         /// Why the toolstack wants the domain to end, as a `ShutdownReason`.
         var shutdownRequest: UInt32?
         var shutdownWatch: XenStoreWatch?
 
-        init(_ card: consuming NetFrontend, timer: consuming OwnedPort) {
+        init(_ card: consuming NetFrontend) {
             self.card = card
-            self.timer = timer
             sessions = Array(repeating: nil, count: Int(STACK_CONNECTIONS))
             generations = Array(repeating: 0, count: Int(STACK_CONNECTIONS))
             random = Clock.now | 1
         }
     }
-    // SAFETY: made once by `start`; used by vCPU 0 outside interrupt handlers, but for the timer's flag.
+    // SAFETY: made once by `start`; used by vCPU 0 outside interrupt handlers.
     nonisolated(unsafe) static var state: State?
 
     /// Connects the first network card and takes the address. Once.
@@ -43,11 +39,7 @@ public enum Network {
         let card = try NetFrontend(store)
         let mac = card.macAddress
         let segments = card.features.segmentsTCP4
-        let made: State
-        do throws(XenError) {
-            made = State(card, timer: try OwnedPort(virtualInterrupt: VirtualInterrupt.timer))
-            try Events.handle(made.timer.port) { made.hasTimerFired = true }
-        } catch { throw .hypervisor(error) }
+        let made = State(card)
         do throws(XenStoreFailure) {
             made.shutdownWatch = try store.watch("control/shutdown") { path in
                 guard let wish = try? store.readIfPresent(path), !wish.bytes.isEmpty else { return }
@@ -98,18 +90,14 @@ public enum Network {
         while !condition() {
             try state.card.receive { take($0) }
             if try state.card.hasRoomAgain() { stack_transmit_again() }
-            if state.hasTimerFired || Clock.now >= state.deadline {
-                state.hasTimerFired = false
+            if Clock.now >= state.deadline {
                 let pause = UInt64(min(stack_run_timers(), 1000))
                 state.deadline = Clock.now + max(pause, 1) * 1_000_000
-                do throws(XenError) { try VirtualCPU.setTimer(0, at: state.deadline) } catch {
-                    throw .hypervisor(error)
-                }
             }
             state.card.flush()
             if let reason = state.shutdownRequest { shutDown(reason) }
-            EventLoop.wait {
-                state.card.hasWork || state.hasTimerFired || state.shutdownRequest != nil
+            _ = EventLoop.wait(before: state.deadline) {
+                state.card.hasWork || state.shutdownRequest != nil
             }
             if let failure = state.card.failure, failure == .protocolViolation { throw failure }
         }

@@ -133,7 +133,7 @@ struct StoreShell: ~Copyable {
         case .badReply: "the store's answer makes no sense"
         case .notANumber: "the value is no number"
         case .connectionLost, .connectionDead: "the connection to the store is broken"
-        case .noAnswer: "no answer"
+        case .timedOut: "no answer"
         case .busy: "busy"
         case .unreachable(let error): "\(error)"
         }
