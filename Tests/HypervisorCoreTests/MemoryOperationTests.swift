@@ -641,6 +641,9 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         let machine = FakeMachine()
         let control = try machine.control()
         let guest = try machine.guest(3)
+        #expect(guest.memory(MemoryOperation.memoryMap, at: Caller.nowhere) == failure(.badAddress))
+        #expect(getMap(guest, 8) == failure(.notImplemented))
+        #expect(setMap(control, 3, 0) == 0)
         #expect(getMap(guest, 8) == failure(.notImplemented))
         for byte in UInt64(0)..<60 { machine.write(UInt8(byte), at: control.list + byte, in: control.domain) }
         #expect(setMap(control, 3, 3) == 0)

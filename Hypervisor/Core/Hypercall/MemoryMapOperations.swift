@@ -63,10 +63,13 @@ extension Ref<Domain> {
 }
 
 extension Ref<VirtualCPU> {
-    /// `XENMEM_memory_map`: as many entries as fit, and how many that is.
+    /// `XENMEM_memory_map`: as many entries as fit, and how many that is. Throws `badAddress`, `notImplemented` for a domain
+    /// that has no map or an empty one.
     func memoryMap(_ argument: UInt64) throws(XenError) -> Int64 {
-        guard let frame = domain.state.memoryMapFrame else { throw .notImplemented }
         let block = try copyIn(MemoryMapLayout.self, at: argument)
+        guard let frame = domain.state.memoryMapFrame, domain.state.memoryMapCount > 0 else {
+            throw .notImplemented
+        }
         let count = min(block[.entryCount], domain.state.memoryMapCount)
         let buffer = block[Field<MemoryMapLayout, UInt64>.buffer]
         let total = Int(count) &* E820EntryLayout.byteCount

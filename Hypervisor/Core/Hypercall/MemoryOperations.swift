@@ -54,6 +54,7 @@ extension Ref<VirtualCPU> {
         case MemoryOperation.getPoDTarget: return try podTarget(argument, sets: false)
         case MemoryOperation.reservedDeviceMemoryMap:
             // No device needs a page of its own at a fixed place: an empty list.
+            _ = try copyIn(ReservedDeviceMemoryMapLayout.self, at: argument)
             try copyOut(
                 UInt32(0), field: Field<ReservedDeviceMemoryMapLayout, UInt32>.entryCount, of: argument)
             return 0
