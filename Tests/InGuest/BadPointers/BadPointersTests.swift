@@ -9,92 +9,188 @@ import XenABI
 public func guestMain() {
     var suite = TestSuite("pointers")
 
-    let isInitialDomain = BootInformation.current.isInitialDomain
-    /// Every operation whose block is the second argument: {call, operation}.
-    func forEachCall(_ body: (UInt32, UInt64) -> Void) {
-        for operation in [
-            EventChannelOperation.bindInterdomain, EventChannelOperation.bindVirtualInterrupt,
-            EventChannelOperation.bindPhysicalInterrupt, EventChannelOperation.close,
-            EventChannelOperation.send, EventChannelOperation.status, EventChannelOperation.allocateUnbound,
-            EventChannelOperation.bindIPI, EventChannelOperation.bindVCPU, EventChannelOperation.unmask,
-            EventChannelOperation.reset,
-        ] { body(HypercallNumber.eventChannel, UInt64(operation)) }
-        for operation in [
-            MemoryOperation.currentReservation, MemoryOperation.maximumReservation,
-            MemoryOperation.addToPhysmap, MemoryOperation.memoryMap, MemoryOperation.setMemoryMap,
-            MemoryOperation.maximumGuestFrame, MemoryOperation.removeFromPhysmap,
-            MemoryOperation.setPoDTarget, MemoryOperation.getPoDTarget, MemoryOperation.addToPhysmapBatch,
-            MemoryOperation.claimPages,
-        ] { body(HypercallNumber.memory, UInt64(operation)) }
-        if isInitialDomain { body(HypercallNumber.memory, UInt64(MemoryOperation.acquireResource)) }
-        for operation in [
-            SchedulerOperation.shutdown, SchedulerOperation.poll, SchedulerOperation.remoteShutdown,
-            SchedulerOperation.shutdownCode,
-        ] { body(HypercallNumber.scheduler, UInt64(operation)) }
-        for operation in [
-            HVMOperation.setParameter, HVMOperation.getParameter, HVMOperation.pageTableDying,
-            HVMOperation.getTime, HVMOperation.getMemoryType, HVMOperation.setEventUpcallVector,
-        ] { body(HypercallNumber.hvm, UInt64(operation)) }
-        for operation in [
-            VersionOperation.extraVersion, VersionOperation.compileInfo, VersionOperation.capabilities,
-            VersionOperation.changeset, VersionOperation.platformParameters, VersionOperation.getFeatures,
-            VersionOperation.guestHandle, VersionOperation.commandLine,
-        ] { body(HypercallNumber.version, UInt64(operation)) }
-    }
-    /// Every operation whose block is the third argument, of vCPU 0.
-    func forEachVCPUCall(_ body: (UInt64) -> Void) {
-        for operation in [
-            VCPUOperation.getRunstateInfo, VCPUOperation.registerRunstateMemoryArea,
-            VCPUOperation.setSingleshotTimer, VCPUOperation.registerVCPUInfo,
-            VCPUOperation.registerTimeMemoryArea, VCPUOperation.initialise,
-        ] { body(UInt64(operation)) }
-    }
-    /// Every operation on a list of blocks.
-    func forEachGrantCall(_ body: (UInt64) -> Void) {
-        for operation in [
-            GrantTableOperation.mapGrantReference, GrantTableOperation.unmapGrantReference,
-            GrantTableOperation.setupTable, GrantTableOperation.copy, GrantTableOperation.querySize,
-            GrantTableOperation.setVersion, GrantTableOperation.getVersion,
-            GrantTableOperation.swapGrantReference,
-        ] { body(UInt64(operation)) }
-    }
     let bad: InlineArray<6, UInt64> = [
         AddressSpace.testArea + 0x40_0000,  // not mapped
         0x0000_8000_0000_0000,  // first non-canonical
         0x7FFF_FFFF_FFFF_FFF8,
         0xFFFF_7FFF_FFFF_FFF8,  // last non-canonical
-        0xFFFF_FFFF_FFFF_FFF8,  // the end of the address space: the block wraps
+        0xFFFF_FFFF_FFFF_FFFF,  // the end of the address space: the block wraps
         0xFFFF_8000_0000_0000,  // the other half, not mapped by this guest
     ]
+    guard let open = try? OwnedPort(unboundFor: .caller), let hole = UnusedFrames.take(),
+        let buffer = GuestPage(), let places = try? Places()
+    else { panic("no memory for the blocks") }
+    let calls = blockCalls(open: open.port, hole: hole, buffer: buffer.memory)
 
     suite.test("addresses_that_are_not_there") { t throws(XenError) in
-        forEachCall { number, operation in
+        for call in calls {
             for index in 0..<6 {
-                t.expectReturn(
-                    Hypercall.invoke(number, operation, bad[index]), .badAddress,
-                    "\(HypercallNumber.name(number)) \(operation) at \(hex: bad[index])")
+                t.expectReturn(call(bad[index]), .badAddress, "\(call.name) at \(hex: bad[index])")
             }
         }
+    }
+    suite.test("memory_that_does_not_exist_behind_the_mapping") { t throws(XenError) in
+        guard AddressSpace.map(hole, at: Places.start, .writable) else { throw .noMemory }
+        for call in calls {
+            t.expectReturn(call(Places.start), .badAddress, "\(call.name)")
+        }
+    }
+    suite.test("blocks_up_to_the_last_byte_of_a_page") { t throws(XenError) in
+        try places.map(.writable, nil)
+        for call in calls {
+            let end = Places.border - UInt64(call.byteCount)
+            places.put(call, at: end)
+            let result = call(end)
+            places.keep(call, at: end)
+            t.expect(result != XenError.badAddress.returnValue, "\(call.name) at the end of a page")
+            t.expect(places.isAsKept(call, at: end), "\(call.name) wrote beside its block")
+            t.expect(
+                call.writes || places.isUntouched(call, at: end), "\(call.name) wrote into its block")
+            call.undo()
+            // One byte more is one too many.
+            guard call.needsAll else { continue }
+            places.put(call, at: end + 1)
+            t.expectReturn(call(end + 1), .badAddress, "\(call.name) whose last byte is missing")
+            call.undo()
+        }
+        try places.map(nil, .writable)
+        for call in calls where call.byteCount > 1 {
+            places.put(call, at: Places.border - 1)
+            t.expectReturn(call(Places.border - 1), .badAddress, "\(call.name) whose first byte is missing")
+            call.undo()
+        }
+    }
+    suite.test("blocks_across_two_pages_far_apart") { t throws(XenError) in
+        try places.map(.writable, .writable)
+        for call in calls {
+            let whole = Places.start + 64
+            places.put(call, at: whole)
+            let wanted = call(whole)
+            places.keep(call, at: whole)
+            call.undo()
+            for before in [1, call.byteCount / 2, call.byteCount - 1] where before > 0 {
+                let address = Places.border - UInt64(before)
+                places.put(call, at: address)
+                t.expectReturn(call(address), wanted, "\(call.name), \(before) bytes before a border")
+                t.expect(
+                    places.isAsKept(call, at: address),
+                    "\(call.name), \(before) bytes before a border, left other bytes than in one page")
+                call.undo()
+            }
+        }
+    }
+    suite.test("read_only_blocks") { t throws(XenError) in
+        for call in calls {
+            let address = Places.start + 64
+            try places.map(.writable, .writable)
+            places.put(call, at: address)
+            let wanted = call.writes ? XenError.badAddress.returnValue : call(address)
+            call.undo()
+            try places.map([], [])
+            places.put(call, at: address)
+            t.expectReturn(call(address), wanted, "\(call.name) with a read-only block")
+            t.expect(places.isUntouched(call, at: address), "\(call.name) wrote into a read-only page")
+            call.undo()
+            // The second half of the block alone.
+            try places.map(.writable, [])
+            let split = Places.border - UInt64(call.byteCount / 2)
+            places.put(call, at: split)
+            let result = call(split)
+            t.expect(
+                result == wanted || call.writes && result >= 0,
+                "\(call.name) with its second half read-only returned \(result)")
+            t.expect(places.isUntouchedBehindBorder(call, at: split), "\(call.name) wrote behind the border")
+            call.undo()
+        }
+    }
+    suite.test("buffers_that_a_block_names") { t throws(XenError) in
+        places.clear()
+        try places.map([], nil)
+        let unwritable = Places.start
+        let writable = buffer.memory.address
+        func map(_ address: UInt64) -> Int64 {
+            var block = ArgumentBlock<MemoryMapLayout>()
+            block[.entryCount] = 1
+            block[.buffer] = address
+            return Hypercall.invoke(HypercallNumber.memory, MemoryOperation.memoryMap, &block)
+        }
+        func batch(_ indexes: UInt64, _ frames: UInt64, _ errors: UInt64) -> Int64 {
+            var block = ArgumentBlock<AddToPhysmapBatchLayout>()
+            block[.domain] = DomainID.caller.rawValue
+            block[.size] = 1
+            block[.indexes] = indexes
+            block[.guestFrames] = frames
+            block[.errors] = errors
+            return Hypercall.invoke(HypercallNumber.memory, MemoryOperation.addToPhysmapBatch, &block)
+        }
+        func poll(_ ports: UInt64) -> Int64 { Scheduler.poll(portsAt: ports, count: 2, until: 1) }
+        func setUp(_ list: UInt64) -> Int64 {
+            var block = ArgumentBlock<GrantSetupTableLayout>()
+            block[.domain] = DomainID.caller.rawValue
+            block[.frameCount] = 1
+            block[.frameList] = list
+            guard (try? GrantTable.call(GrantTableOperation.setupTable, &block)) != nil else { return 99 }
+            return Int64(block[.status])
+        }
+        // What is given is read once and only read: index 1 of shared info does not exist, in whatever page that is said.
+        buffer.memory.fill(0)
+        buffer.memory.store(UInt64(1), at: 0)
+        buffer.memory.store(hole.rawValue, at: 8)
+        t.expectReturn(batch(writable, writable + 8, writable + 16), 0, "a batch")
+        t.expectEqual(
+            buffer.memory.load(at: 16, as: Int32.self), 0 - XenError.invalidArgument.rawValue,
+            "the error of its entry")
+        t.expectReturn(map(writable), 0, "the memory map")
+        t.expectReturn(setUp(writable), Int64(GrantStatusCode.okay), "setup_table")
+        buffer.memory.fill(0)
+        buffer.memory.store(open.port.rawValue, at: 0)
+        buffer.memory.store(open.port.rawValue, at: 4)
+        t.expectReturn(poll(writable), 0, "a poll")
         for index in 0..<6 {
-            forEachVCPUCall { operation in
-                t.expectReturn(
-                    Hypercall.invoke(HypercallNumber.vcpu, operation, 0, bad[index]), .badAddress,
-                    "vcpu_op \(operation) at \(hex: bad[index])")
-            }
-            forEachGrantCall { operation in
-                t.expectReturn(
-                    Hypercall.invoke(HypercallNumber.grantTable, operation, bad[index], 1), .badAddress,
-                    "grant_table_op \(operation) at \(hex: bad[index])")
-            }
+            let at: Text = "at \(hex: bad[index])"
+            t.expectReturn(map(bad[index]), .badAddress, "the memory map \(at)")
+            t.expectReturn(batch(bad[index], writable, writable), .badAddress, "a batch's indexes \(at)")
+            t.expectReturn(batch(writable, bad[index], writable), .badAddress, "a batch's frames \(at)")
+            t.expectReturn(batch(writable, writable, bad[index]), .badAddress, "a batch's errors \(at)")
+            t.expectReturn(poll(bad[index]), .badAddress, "ports to poll \(at)")
             t.expectReturn(
-                Hypercall.invoke(HypercallNumber.multicall, bad[index], 1), .badAddress,
-                "a batch at \(hex: bad[index])")
-            for number in [HypercallNumber.domctl, HypercallNumber.sysctl, HypercallNumber.platform] {
-                t.expectReturn(
-                    Hypercall.invoke(number, bad[index]), .badAddress,
-                    "\(HypercallNumber.name(number)) at \(hex: bad[index])")
-            }
+                setUp(bad[index]), Int64(GrantStatusCode.badVirtualAddress), "setup_table's list \(at)")
         }
+        t.expectReturn(map(unwritable), .badAddress, "the memory map into a read-only page")
+        t.expectReturn(batch(writable, writable, unwritable), .badAddress, "errors into a read-only page")
+        t.expectReturn(
+            setUp(unwritable), Int64(GrantStatusCode.badVirtualAddress), "frames into a read-only page")
+        t.expectReturn(poll(Places.border - 4), .badAddress, "ports of which the second is missing")
+        try places.map(.writable, nil)
+        t.expectReturn(map(Places.border - 19), .badAddress, "a map whose last byte has no room")
+        t.expectReturn(map(Places.border - 20), 0, "a map that ends with the page")
+        try places.map(.writable, .writable)
+        t.expectReturn(map(Places.border - 10), 0, "a map across a border")
+    }
+    suite.test("lists_of_which_the_second_block_is_missing") { t throws(XenError) in
+        places.clear()
+        try places.map(.writable, nil)
+        // Of a page by its number, which is only for a domain's own.
+        let first = MappedPage(unsafeAddress: Places.start).view(
+            GrantCopyLayout.self, at: 4096 - GrantCopyLayout.byteCount)
+        first[.sourceDomain] = nobody.rawValue
+        first[.destinationDomain] = DomainID.caller.rawValue
+        first[.status] = 99
+        t.expectReturn(
+            Hypercall.invoke(
+                HypercallNumber.grantTable, UInt64(GrantTableOperation.copy),
+                Places.border - UInt64(GrantCopyLayout.byteCount), 2),
+            .badAddress, "two copies")
+        t.expectEqual(first[.status], GrantStatusCode.permissionDenied, "status of the first")
+        let call = MappedPage(unsafeAddress: Places.start).view(
+            MulticallEntryLayout.self, at: 4096 - MulticallEntryLayout.byteCount)
+        call[.operation] = UInt64(HypercallNumber.version)
+        call[.arguments] = UInt64(VersionOperation.version)
+        t.expectReturn(
+            Hypercall.invoke(
+                HypercallNumber.multicall, Places.border - UInt64(MulticallEntryLayout.byteCount), 2),
+            .badAddress, "two calls")
+        t.expectEqual(call[.result], 0x0004_0011, "result of the first")
     }
     suite.test("reservations_answer_with_a_count") { t throws(XenError) in
         for operation in [
@@ -107,17 +203,6 @@ public func guestMain() {
                     "memory_op \(operation) at \(hex: bad[index])")
             }
         }
-    }
-    suite.test("memory_that_does_not_exist_behind_the_mapping") { t throws(XenError) in
-        guard let hole = UnusedFrames.take() else { throw .noMemory }
-        let address = AddressSpace.testArea + 0x50_0000
-        guard AddressSpace.map(hole, at: address, .writable) else { throw .noMemory }
-        forEachCall { number, operation in
-            t.expectReturn(
-                Hypercall.invoke(number, operation, address), .badAddress,
-                "\(HypercallNumber.name(number)) \(operation)")
-        }
-        AddressSpace.unmap(at: address)
     }
     suite.test("a_block_across_two_pages_far_apart") { t throws(XenError) in
         guard let first = GuestPage(), let between = GuestPage(), let second = GuestPage() else {
@@ -141,50 +226,6 @@ public func guestMain() {
         t.expectEqual(between.memory.load(at: 0, as: UInt64.self), 0xEEEE_EEEE_EEEE_EEEE, "the page between")
         AddressSpace.unmap(at: address)
         AddressSpace.unmap(at: address + 4096)
-    }
-    suite.test("a_block_whose_second_page_is_missing") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
-        let address = AddressSpace.testArea + 0x70_0000
-        guard AddressSpace.map(page.frame, at: address, .writable) else { throw .noMemory }
-        AddressSpace.unmap(at: address + 4096)
-        forEachCall { number, operation in
-            // Texts are written byte by byte, as far as they go; a time that is 8 bytes may end with the page.
-            if number == HypercallNumber.version { return }
-            t.expectReturn(
-                Hypercall.invoke(number, operation, address + 4096 - 1), .badAddress,
-                "\(HypercallNumber.name(number)) \(operation)")
-        }
-        AddressSpace.unmap(at: address)
-    }
-    suite.test("read_only_memory_refuses_results") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
-        let address = AddressSpace.testArea + 0x80_0000
-        guard AddressSpace.map(page.frame, at: address, []) else { throw .noMemory }
-        page.memory.fill(0)
-        t.expectReturn(
-            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.extraVersion), address),
-            .badAddress,
-            "extraversion")
-        t.expectReturn(
-            Hypercall.invoke(HypercallNumber.version, UInt64(VersionOperation.getFeatures), address),
-            .badAddress,
-            "get_features")
-        t.expectReturn(
-            Hypercall.invoke(HypercallNumber.vcpu, UInt64(VCPUOperation.getRunstateInfo), 0, address),
-            .badAddress,
-            "get_runstate_info")
-        page.memory.store(DomainID.caller.rawValue, at: 0)
-        t.expectReturn(
-            Hypercall.invoke(HypercallNumber.hvm, UInt64(HVMOperation.getParameter), address), .badAddress,
-            "get_param")
-        t.expectEqual(page.memory.load(at: 8, as: UInt64.self), 0, "the page afterwards")
-        // Reading from it is fine.
-        let port = try OwnedPort(interprocessorTo: 0)
-        page.memory.store(port.port.rawValue, at: 0)
-        t.expectReturn(
-            Hypercall.invoke(HypercallNumber.eventChannel, UInt64(EventChannelOperation.send), address), 0,
-            "a send from a read-only block")
-        AddressSpace.unmap(at: address)
     }
     suite.test("large_counts_and_wrapping_sums") { t throws(XenError) in
         for count: UInt64 in [0x7FFF_FFFF, 0xFFFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF, UInt64.max] {
