@@ -142,6 +142,7 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(guest.get(Field<HVMTimeLayout, UInt64>.now) == machine.hypervisor.state.now())
         #expect(guest.hvm(HVMOperation.getTime, at: Caller.nowhere) == failure(.badAddress))
         #expect(guest.hvm(HVMOperation.trace) == 0)
+        #expect(guest.hvm(HVMOperation.trace, at: Caller.nowhere) == failure(.badAddress))
         guest.domain.state.physmap.needsFlush = false
         #expect(guest.hvm(HVMOperation.flushTLBs) == failure(.invalidArgument))
         #expect(guest.hvm(HVMOperation.flushTLBs, at: 0) == 0)
@@ -149,9 +150,13 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         guest.set(Field<HVMPageTableDyingLayout, UInt16>.domain, DomainID.caller.rawValue)
         #expect(guest.hvm(HVMOperation.pageTableDying) == failure(.invalidArgument))
         guest.set(Field<HVMPageTableDyingLayout, UInt16>.domain, 0)
+        #expect(guest.hvm(HVMOperation.pageTableDying) == failure(.noSuchDomain))
+        _ = try machine.guest(4)
+        guest.set(Field<HVMPageTableDyingLayout, UInt16>.domain, 4)
         #expect(guest.hvm(HVMOperation.pageTableDying) == failure(.notSupported))
         #expect(guest.hvm(HVMOperation.altp2m) == failure(.notSupported))
-        #expect(guest.hvm(HVMOperation.guestRequestVMEvent) == failure(.notSupported))
+        #expect(guest.hvm(HVMOperation.guestRequestVMEvent) == failure(.invalidArgument))
+        #expect(guest.hvm(HVMOperation.guestRequestVMEvent, at: 0) == 0)
         for operation in [UInt32(2), 3, 4, 12, 13, 99] {
             #expect(guest.hvm(operation) == failure(.notImplemented))
         }

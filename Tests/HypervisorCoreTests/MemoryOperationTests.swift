@@ -338,7 +338,19 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         let machine = FakeMachine()
         let guest = try machine.guest()
         #expect(guest.memory(MemoryOperation.exchange) == failure(.notPermitted))
+        #expect(guest.memory(MemoryOperation.exchange, at: Caller.nowhere) == failure(.badAddress))
+        #expect(guest.memory(MemoryOperation.getVNUMAInfo, at: Caller.nowhere) == failure(.badAddress))
+        guest.set(Field<VNUMATopologyLayout, UInt16>.domain, 1234)
+        #expect(guest.memory(MemoryOperation.getVNUMAInfo) == failure(.noSuchDomain))
+        guest.set(Field<VNUMATopologyLayout, UInt16>.domain, DomainID.caller.rawValue)
         #expect(guest.memory(MemoryOperation.getVNUMAInfo) == failure(.notSupported))
+        guest.set(Field<VNUMATopologyLayout, UInt16>.padding, 1)
+        #expect(guest.memory(MemoryOperation.getVNUMAInfo) == failure(.invalidArgument))
+        // Progress where there is none, of what Xen keeps apart.
+        for command in [
+            MemoryOperation.memoryMap, MemoryOperation.setMemoryMap, MemoryOperation.setPoDTarget,
+            MemoryOperation.getPoDTarget,
+        ] { #expect(guest.memory(command | 64) == failure(.notImplemented)) }
         for command in [
             MemoryOperation.machinePhysicalFrameList, MemoryOperation.machineMemoryMap,
             MemoryOperation.machinePhysicalMapping, MemoryOperation.getSharingFreedPages,
@@ -677,9 +689,12 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(setMap(control, 3, 1025) == failure(.invalidArgument))
         #expect(setMap(control, 3, 4, buffer: Caller.nowhere) == failure(.badAddress))
         #expect(setMap(control, 4, 4) == failure(.noSuchDomain))
-        #expect(setMap(guest, DomainID.caller.rawValue, 4) == failure(.notPermitted))
+        #expect(setMap(guest, 0, 4) == failure(.notPermitted))
         #expect(machine.freeFrames == free)
         #expect(guest.domain.state.memoryMapCount == 2)
+        // Its own it may set.
+        #expect(setMap(guest, DomainID.caller.rawValue, 1) == 0)
+        #expect(guest.domain.state.memoryMapCount == 1)
     }
     @Test func startUpCodeWritesEntries() throws {
         let machine = FakeMachine()

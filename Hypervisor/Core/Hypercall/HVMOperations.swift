@@ -35,13 +35,21 @@ extension Ref<VirtualCPU> {
         case UInt64(HVMOperation.pageTableDying):
             let block = try copyIn(HVMPageTableDyingLayout.self, at: argument)
             let id = block[Field<HVMPageTableDyingLayout, UInt16>.domain]
-            guard id == DomainID.caller.rawValue || id == domain.id.rawValue else { throw .notSupported }
+            guard id == DomainID.caller.rawValue || id == domain.id.rawValue else {
+                guard hypervisor.state.domains.find(DomainID(rawValue: id)) != nil else {
+                    throw .noSuchDomain
+                }
+                throw .notSupported
+            }
             // Nothing shadows page tables; the error tells the guest to stop calling.
             throw .invalidArgument
         case UInt64(HVMOperation.getTime):
             try write(hypervisor.state.now(), at: argument)
             return 0
-        case UInt64(HVMOperation.trace): return 0
+        case UInt64(HVMOperation.trace):
+            // Nobody traces: read and dropped.
+            _ = try copyIn(HVMTraceLayout.self, at: argument)
+            return 0
         case UInt64(HVMOperation.getMemoryType):
             let block = try copyIn(HVMMemoryTypeLayout.self, at: argument)
             let target = try target(block[Field<HVMMemoryTypeLayout, UInt16>.domain])
@@ -62,7 +70,11 @@ extension Ref<VirtualCPU> {
             target.state.upcallVector = vector
             target.upcallBecamePending()
             return 0
-        case UInt64(HVMOperation.guestRequestVMEvent), UInt64(HVMOperation.altp2m): throw .notSupported
+        case UInt64(HVMOperation.guestRequestVMEvent):
+            // Nobody listens, which is no business of the guest's.
+            guard argument == 0 else { throw .invalidArgument }
+            return 0
+        case UInt64(HVMOperation.altp2m): throw .notSupported
         default: throw .notImplemented
         }
     }

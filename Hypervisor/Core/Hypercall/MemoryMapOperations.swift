@@ -86,14 +86,14 @@ extension Ref<VirtualCPU> {
         return 0
     }
 
-    /// `XENMEM_set_memory_map`, of any domain by a privileged one.
+    /// `XENMEM_set_memory_map`: of any domain by a privileged one, and its own by any. Throws `badAddress`, `invalidArgument`
+    /// for more than 1024 entries, `noSuchDomain`, `notPermitted`, `noMemory`.
     func setMemoryMap(_ argument: UInt64) throws(XenError) -> Int64 {
         let block = try copyIn(ForeignMemoryMapLayout.self, at: argument)
         let count = block[Field<ForeignMemoryMapLayout, UInt32>.entryCount]
         let buffer = block[Field<ForeignMemoryMapLayout, UInt64>.buffer]
         guard count <= Ref<Domain>.maximumMemoryMapCount else { throw .invalidArgument }
         let target = try target(block[.domain])
-        guard domain.state.isPrivileged else { throw .notPermitted }
         let hypervisor = hypervisor
         let order = Ref<Domain>.memoryMapOrder(count)
         guard let frame = hypervisor.state.frames.allocate(order: order, owner: .hypervisor) else {

@@ -32,7 +32,15 @@ extension Ref<VirtualCPU> {
         case MemoryOperation.acquireResource: return try acquireResource(from: progress, argument)
         default: break
         }
-        guard progress == 0 else { throw .invalidArgument }
+        guard progress == 0 else {
+            // The groups of operations that Xen keeps apart differ in what they say of an operation that is not theirs.
+            switch operation {
+            case MemoryOperation.memoryMap, MemoryOperation.setMemoryMap, MemoryOperation.setPoDTarget,
+                MemoryOperation.getPoDTarget:
+                throw .notImplemented
+            default: throw .invalidArgument
+            }
+        }
         switch operation {
         case MemoryOperation.maximumRAMPage:
             return Int64(truncatingIfNeeded: hypervisor.state.facts.highestFrame)
@@ -58,8 +66,14 @@ extension Ref<VirtualCPU> {
             try copyOut(
                 UInt32(0), field: Field<ReservedDeviceMemoryMapLayout, UInt32>.entryCount, of: argument)
             return 0
-        case MemoryOperation.exchange: throw .notPermitted
-        case MemoryOperation.getVNUMAInfo: throw .notSupported
+        case MemoryOperation.exchange:
+            _ = try copyIn(MemoryExchangeLayout.self, at: argument)
+            throw .notPermitted
+        case MemoryOperation.getVNUMAInfo:
+            let block = try copyIn(VNUMATopologyLayout.self, at: argument)
+            guard block[Field<VNUMATopologyLayout, UInt16>.padding] == 0 else { throw .invalidArgument }
+            _ = try target(block[.domain])
+            throw .notSupported
         default: throw .notImplemented
         }
     }

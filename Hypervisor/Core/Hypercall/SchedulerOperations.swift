@@ -65,7 +65,7 @@ extension Ref<VirtualCPU> {
                 state.pollPort = 0
                 throw error
             }
-            guard let isPending = domain.isEventPending(port) else {
+            guard domain.portKind(port) != .closed, let isPending = domain.isEventPending(port) else {
                 state.pollPort = 0
                 throw .invalidArgument
             }
@@ -76,8 +76,8 @@ extension Ref<VirtualCPU> {
             single = port
             index &+= 1
         }
-        // Port 0 is never pending, and 0 here stands for no poll.
-        state.pollPort = count == 1 && single != 0 ? single : .max
+        // Port 0 is never open: 0 stands for no poll.
+        state.pollPort = count == 1 ? single : .max
         if state.paging.acceptsInterrupts, hasDeliverableInterrupt {
             state.pollPort = 0
             return 0

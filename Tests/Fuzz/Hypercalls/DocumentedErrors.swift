@@ -42,10 +42,11 @@ enum DocumentedErrors {
             []
         case MemoryOperation.maximumRAMPage: [.invalidArgument]
         case MemoryOperation.currentReservation, MemoryOperation.maximumReservation,
-            MemoryOperation.maximumGuestFrame, MemoryOperation.getPoDTarget:
+            MemoryOperation.maximumGuestFrame:
             [.notPermitted, .noSuchDomain, .badAddress, .invalidArgument]
+        case MemoryOperation.getPoDTarget: [.notPermitted, .noSuchDomain, .badAddress, .notImplemented]
         case MemoryOperation.setPoDTarget:
-            [.notPermitted, .noSuchDomain, .badAddress, .invalidArgument, .notSupported]
+            [.notPermitted, .noSuchDomain, .badAddress, .notSupported, .notImplemented]
         case MemoryOperation.addToPhysmap:
             [
                 .notPermitted, .noSuchDomain, .badAddress, .invalidArgument, .notImplemented, .overflow,
@@ -55,12 +56,15 @@ enum DocumentedErrors {
             [.notPermitted, .noSuchDomain, .badAddress, .invalidArgument, .notSupported]
         case MemoryOperation.removeFromPhysmap:
             [.notPermitted, .noSuchDomain, .noEntry, .badAddress, .invalidArgument, .noMemory]
-        case MemoryOperation.memoryMap: [.badAddress, .invalidArgument, .notImplemented]
-        case MemoryOperation.setMemoryMap, MemoryOperation.claimPages:
+        case MemoryOperation.memoryMap: [.badAddress, .notImplemented]
+        case MemoryOperation.setMemoryMap:
+            [.notPermitted, .noSuchDomain, .badAddress, .invalidArgument, .noMemory, .notImplemented]
+        case MemoryOperation.claimPages:
             [.notPermitted, .noSuchDomain, .badAddress, .invalidArgument, .noMemory]
         case MemoryOperation.reservedDeviceMemoryMap: [.badAddress, .invalidArgument]
-        case MemoryOperation.exchange: [.notPermitted, .invalidArgument]
-        case MemoryOperation.getVNUMAInfo: [.notSupported, .invalidArgument]
+        case MemoryOperation.exchange: [.badAddress, .notPermitted, .invalidArgument]
+        case MemoryOperation.getVNUMAInfo:
+            [.badAddress, .notSupported, .invalidArgument, .noSuchDomain, .notPermitted]
         case MemoryOperation.acquireResource:
             [
                 .accessDenied, .notPermitted, .noSuchDomain, .badAddress, .invalidArgument, .notSupported,
@@ -128,12 +132,13 @@ enum DocumentedErrors {
             [.badAddress, .invalidArgument, .noSuchDomain, .notPermitted, .exists]
         case HVMOperation.getParameter: [.badAddress, .invalidArgument, .noSuchDomain, .notPermitted]
         case HVMOperation.flushTLBs: [.invalidArgument]
-        case HVMOperation.pageTableDying: [.badAddress, .notSupported, .invalidArgument]
+        case HVMOperation.pageTableDying: [.badAddress, .noSuchDomain, .notSupported, .invalidArgument]
         case HVMOperation.getTime: [.badAddress]
-        case HVMOperation.trace: []
+        case HVMOperation.trace: [.badAddress]
         case HVMOperation.getMemoryType: [.badAddress, .noSuchDomain, .notPermitted]
         case HVMOperation.setEventUpcallVector: [.badAddress, .invalidArgument, .noEntry]
-        case HVMOperation.guestRequestVMEvent, HVMOperation.altp2m: [.notSupported]
+        case HVMOperation.guestRequestVMEvent: [.invalidArgument]
+        case HVMOperation.altp2m: [.notSupported]
         default: [.notImplemented]
         }
     }
