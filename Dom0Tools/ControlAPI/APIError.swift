@@ -32,6 +32,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
     case deviceFailed = "device-failed"
     case deviceTimeout = "device-timeout"
     case backendFailed = "backend-failed"
+    case backendMissing = "backend-missing"
     // Below.
     case hypervisor = "hypervisor"
     case store = "store"
@@ -70,6 +71,7 @@ public struct APIError: Error, Codable, Hashable, Sendable, CustomStringConverti
         case .domainExists, .domainState, .diskInUse, .uuidInUse, .domainZero: return 409
         case .badRequest, .apiVersion: return 400
         case .memoryShort: return 507
+        case .backendMissing: return 503
         case .shutdownTimeout, .deviceTimeout: return 504
         case .hypervisor, .store, .stateUnwritable, .backendFailed: return 500
         default: return 422

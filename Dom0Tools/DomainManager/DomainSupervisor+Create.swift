@@ -10,15 +10,67 @@ extension DomainSupervisor {
     /// Everything that can be checked is checked before anything is made; a failure later undoes all of it.
     ///
     /// - Parameters:
+    ///   - programWait: milliseconds for programs that serve its devices to be started, nil for the limit.
     ///   - progress: called with what is being done.
     ///   - completion: called once.
     public func create(
-        _ wanted: DomainConfiguration, paused: Bool, progress: @escaping (String) -> Void,
+        _ wanted: DomainConfiguration, paused: Bool, programWait: Int? = nil,
+        progress: @escaping (String) -> Void,
         completion: @escaping (Result<ControlAPI.DomainInfo, APIError>) -> Void
     ) {
         afterEndingBackends { [self] in
-            createNow(wanted, paused: paused, progress: progress, completion: completion)
+            waitForPrograms(wanted, limit: programWait ?? limits.programWait, progress) { [self] error in
+                if let error { return completion(.failure(error)) }
+                createNow(wanted, paused: paused, progress: progress, completion: completion)
+            }
         }
+    }
+
+    /// Calls `done` when somebody serves each type of device that svback does not serve, or with whom nobody serves. At once
+    /// if there is no such device.
+    private func waitForPrograms(
+        _ wanted: DomainConfiguration, limit: Int, _ progress: @escaping (String) -> Void,
+        _ done: @escaping (APIError?) -> Void
+    ) {
+        var missing = Set(wanted.devices.map(\.type))
+        guard !missing.isEmpty else { return done(nil) }
+        do throws(APIError) { _ = try complete(wanted) } catch { return done(error) }
+        var cancels: [() -> Void] = []
+        var timers: [Reactor.Timer] = []
+        var isDone = false
+        let finish = { (error: APIError?) in
+            guard !isDone else { return }
+            isDone = true
+            for cancel in cancels { cancel() }
+            for timer in timers { timer.cancel() }
+            done(error)
+        }
+        for type in missing.sorted() {
+            let path = "\(DomainNodes.backendHome)/\(type)"
+            cancels.append(
+                with.store.whenProgramWatches(path) {
+                    missing.remove(type)
+                    if missing.isEmpty { finish(nil) }
+                })
+        }
+        guard !isDone else { return }
+        // After those that run already have been found.
+        timers.append(
+            reactor.after(milliseconds: 50) {
+                guard !isDone else { return }
+                progress(
+                    "waiting for a program that serves \(missing.sorted().joined(separator: ", ")) devices")
+            })
+        timers.append(
+            reactor.after(milliseconds: limit) {
+                let type = missing.sorted().first ?? ""
+                finish(
+                    APIError(
+                        .backendMissing, "no backend for devices of type \"\(type)\" is running in domain 0",
+                        hint:
+                            "start the program that serves \(type) devices there, and try again; one made with the driver kit is called \(type)-backend",
+                        details: ["type": type]))
+            })
     }
 
     private func createNow(

@@ -40,7 +40,9 @@ extension DomainSupervisor {
     }
 
     private func restart(_ record: DomainRecord) {
-        create(record.configuration, paused: false, progress: { _ in }) { [self] result in
+        create(
+            record.configuration, paused: false, programWait: limits.deviceWait, progress: { _ in }
+        ) { [self] result in
             if case .failure(let error) = result {
                 with.records.remove(record.uuid)
                 logger.error("\(record.configuration.name) cannot be started again: \(error.message)")

@@ -37,6 +37,8 @@ public final class DomainSupervisor {
     public struct Limits: Sendable {
         /// For the backends to attach all devices.
         public var deviceWait = 20_000
+        /// For the program that serves a device of its own type to be started, if it does not run.
+        public var programWait = 3_000
         /// For the hypervisor to let go of a destroyed domain.
         public var goneWait = 2_000
         /// Before a domain that stopped within `quickStop` seconds is started again.
@@ -494,7 +496,9 @@ public final class DomainSupervisor {
         let begin = { [self] in
             restartingNames.remove(configuration.name)
             announce(.restarting, old.id, configuration.name)
-            create(configuration, paused: false, progress: { _ in }) { [self] result in
+            create(
+                configuration, paused: false, programWait: limits.deviceWait, progress: { _ in }
+            ) { [self] result in
                 switch result {
                 case .success:
                     for waiter in waiters { waiter(nil) }

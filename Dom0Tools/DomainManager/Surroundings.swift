@@ -71,6 +71,10 @@ public protocol StoreAccess: AnyObject {
     /// Calls `handler` with the path of each change at or below `path`, until `unwatch`. The first call comes at once.
     func watch(_ path: String, _ handler: @escaping (String) -> Void) -> StoreWatch
     func unwatch(_ watch: StoreWatch)
+    /// Calls `handler` once, later, when a program in domain 0 watches `path`, which lies below the directory of all
+    /// backends: soon, if one does already.
+    /// - Returns: what ends the wait.
+    func whenProgramWatches(_ path: String, _ handler: @escaping () -> Void) -> () -> Void
     /// Serves the store to a domain on its ring, and fires `@introduceDomain`.
     func introduce(_ domain: DomainID, ringAt frame: GuestFrame, port: EventPort) throws(APIError)
     /// Stops that and forgets what the domain owned as a client: watches, transactions. Fires `@releaseDomain`.

@@ -20,6 +20,7 @@ extension XenStore {
         }
         guard watch.payload(for: absolute) != nil else { throw .invalidArgument }
         register(watch)
+        onWatch?(connection.id, absolute)
         if connection.domain != .zero || isRing(connection) {
             recorder?(
                 .watch(connection.domain, path: absolute, token: token, depth: depth, isRelative: isRelative))
@@ -49,6 +50,9 @@ extension XenStore {
             recorder?(.unwatch(connection.domain, path: absolute, token: token))
         }
     }
+
+    /// Paths that the client watches.
+    public func watchedPaths(of id: ConnectionID) -> [[UInt8]] { connections[id]?.watches.map(\.path) ?? [] }
 
     func resetWatches(_ connection: Connection) {
         for watch in connection.watches { unregister(watch) }

@@ -30,6 +30,8 @@ public final class XenStore {
     public var introducer: ((DomainID, _ frame: UInt64, EventPort) -> XenStoreError?)?
     /// Told after a RELEASE that came as a packet.
     public var releaser: ((DomainID) -> Void)?
+    /// Told of each watch that a client sets, by its absolute path.
+    public var onWatch: ((ConnectionID, [UInt8]) -> Void)?
     /// Told of what a person should know.
     public var log: ((String) -> Void)?
     /// Connections that got output since this was last emptied.

@@ -17,10 +17,12 @@ public final class XenStoreService {
     /// A client with the rights of domain 0.
     public private(set) var client: LocalStoreClient
 
-    private let reactor: Reactor
+    let reactor: Reactor
+    /// Those who want to know when a program comes that watches a path.
+    let programWaiters = ProgramWaiters()
     private var listener: UnixListener?
     private let buffer = ReceiveBuffer(byteCount: 16384)
-    private var sockets: [ConnectionID: SocketConnection] = [:]
+    var sockets: [ConnectionID: SocketConnection] = [:]
     private var rings: [ConnectionID: RingConnection] = [:]
     private var locals: [ConnectionID: LocalStoreClient] = [:]
     private var deliveryPlanned = false
@@ -42,6 +44,7 @@ public final class XenStoreService {
         client.service = self
         locals[client.id] = client
         store.log = { [unowned self] in log($0) }
+        store.onWatch = { [unowned self] id, path in programWatches(id, path) }
     }
 
     deinit { stop() }

@@ -98,6 +98,43 @@ import XenABI
         #expect(machine.isClean, "\(machine.store.nodes.keys.sorted())")
     }
 
+    @Test func aDeviceThatNobodyServesIsRefusedBeforeAnythingIsMade() throws {
+        let machine = try Machine()
+        var configuration = Machine.configuration()
+        configuration.devices = [GenericDevice(type: "foo"), GenericDevice(type: "entropy")]
+        machine.store.served = ["entropy"]
+        var error = machine.refusal(configuration)
+        #expect(error?.code == "backend-missing" && error?.message.contains("type \"foo\"") == true)
+        #expect(error?.hint?.contains("foo-backend") == true && error?.details?["type"] == "foo")
+        #expect(machine.progress == ["waiting for a program that serves foo devices"])
+        #expect(machine.isClean && machine.hypervisor.nextID == 1 && machine.store.waiters.isEmpty)
+        // What is wrong with the configuration is told at once, and first.
+        configuration.kernel = "/nowhere"
+        machine.progress = []
+        error = machine.refusal(configuration)
+        #expect(error?.code == "kernel-unreadable" && machine.progress.isEmpty)
+    }
+
+    @Test func aProgramMayBeStartedMeanwhile() throws {
+        let machine = try Machine()
+        var configuration = Machine.configuration(disks: [Self.disk])
+        configuration.devices = [GenericDevice(type: "foo")]
+        machine.store.served = []
+        machine.reactor.after(milliseconds: 10) { machine.store.served = ["foo"] }
+        #expect(try machine.create(configuration).id == 1)
+        #expect(machine.store.waiters.isEmpty)
+        // Another domain may take the name while the first is waited for.
+        machine.store.served = []
+        var second = Machine.configuration("web2")
+        second.devices = configuration.devices
+        machine.reactor.after(milliseconds: 5) {
+            machine.supervisor.create(Machine.configuration("web2"), paused: false, progress: { _ in }) { _ in
+            }
+        }
+        machine.reactor.after(milliseconds: 10) { machine.store.served = nil }
+        #expect(machine.refusal(second)?.code == "domain-exists")
+    }
+
     @Test func pausedStaysPaused() throws {
         let machine = try Machine()
         #expect(try machine.create(full(), paused: true).isPaused)

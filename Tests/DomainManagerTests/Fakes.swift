@@ -175,6 +175,20 @@ final class FakeStore: StoreAccess {
         return StoreWatch(number: lastWatch)
     }
     func unwatch(_ watch: StoreWatch) { watches[watch.number] = nil }
+    /// Types of devices that a program serves; nil for all.
+    var served: Set<String>? {
+        didSet { for (type, handler) in waiters where served?.contains(type) ?? true { handler() } }
+    }
+    private(set) var waiters: [String: () -> Void] = [:]
+    func whenProgramWatches(_ path: String, _ handler: @escaping () -> Void) -> () -> Void {
+        let type = path.split(separator: "/").last.map(String.init) ?? ""
+        if served?.contains(type) ?? true {
+            handler()
+            return {}
+        }
+        waiters[type] = handler
+        return { [weak self] in self?.waiters[type] = nil }
+    }
     func introduce(_ domain: DomainID, ringAt frame: GuestFrame, port: EventPort) throws(APIError) {
         if failing.contains("introduce") { throw APIError(.store, "the ring cannot be mapped") }
         introduced.insert(domain)
@@ -275,6 +289,8 @@ final class Machine {
     let reactor: Reactor
     private(set) var supervisor: DomainSupervisor
     var events: [DomainEvent] = []
+    /// What creations told.
+    var progress: [String] = []
     let consoleLog = FakeLog()
 
     init() throws {
@@ -291,6 +307,7 @@ final class Machine {
     ) -> DomainSupervisor {
         var limits = DomainSupervisor.Limits()
         limits.deviceWait = 40
+        limits.programWait = 80
         limits.goneWait = 20
         limits.restartDelay = 5
         limits.backendDelay = 1
@@ -331,7 +348,9 @@ final class Machine {
     @discardableResult
     func create(_ configuration: DomainConfiguration, paused: Bool = false) throws -> ControlAPI.DomainInfo {
         var result: Result<ControlAPI.DomainInfo, APIError>?
-        supervisor.create(configuration, paused: paused, progress: { _ in }) { result = $0 }
+        supervisor.create(configuration, paused: paused, progress: { [self] in progress.append($0) }) {
+            result = $0
+        }
         run { result != nil }
         guard let result else { throw APIError(.svdLost, "no answer") }
         return try result.get()

@@ -137,6 +137,12 @@ public final class StoreHost: StoreAccess {
         service.client.unwatch(LocalStoreClient.Watch(number: watch.number))
     }
 
+    public func whenProgramWatches(_ path: String, _ handler: @escaping () -> Void) -> () -> Void {
+        let service = service
+        let number = service.whenProgramWatches(path, below: DomainNodes.backendHome, handler)
+        return { service.forgetWaiter(number) }
+    }
+
     public func introduce(_ domain: DomainID, ringAt frame: GuestFrame, port: EventPort) throws(APIError) {
         let page: MappedPages
         do throws(XenCallError) {
