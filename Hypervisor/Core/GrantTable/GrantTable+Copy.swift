@@ -17,19 +17,19 @@ extension Ref<Domain> {
 
     /// Does one `GNTTABOP_copy` for this domain. Both grants are in use while the bytes are copied.
     ///
-    /// Throws, in Xen's order: `permissionDenied` for a page given by frame that is not the caller's,
-    /// `badDomain`, what `takeGrant` throws, `badPage`, `badCopyArgument` for a run that leaves its page.
+    /// Throws, in Xen's order: `badDomain`, `permissionDenied` for a page given by frame that is not the caller's, what
+    /// `takeGrant` throws, `badPage`, `badCopyArgument` for a run that leaves its page.
     func copyGrant(_ request: GrantCopyRequest) throws(GrantStatus) {
         let isSourceGrant = request.flags & GrantCopyFlag.sourceIsReference != 0
         let isTargetGrant = request.flags & GrantCopyFlag.destinationIsReference != 0
+        guard let source = grantPeer(request.sourceDomain) else { throw .badDomain }
         guard isSourceGrant || request.sourceDomain == DomainID.caller.rawValue else {
             throw .permissionDenied
         }
-        guard let source = grantPeer(request.sourceDomain) else { throw .badDomain }
+        guard let target = grantPeer(request.targetDomain) else { throw .badDomain }
         guard isTargetGrant || request.targetDomain == DomainID.caller.rawValue else {
             throw .permissionDenied
         }
-        guard let target = grantPeer(request.targetDomain) else { throw .badDomain }
         let id = self.id
 
         let sourceReference = UInt32(truncatingIfNeeded: request.source)

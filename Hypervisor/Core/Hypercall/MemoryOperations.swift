@@ -67,7 +67,10 @@ extension Ref<VirtualCPU> {
                 UInt32(0), field: Field<ReservedDeviceMemoryMapLayout, UInt32>.entryCount, of: argument)
             return 0
         case MemoryOperation.exchange:
-            _ = try copyIn(MemoryExchangeLayout.self, at: argument)
+            let block = try copyIn(MemoryExchangeLayout.self, at: argument)
+            // How much was exchanged is told even with an error.
+            let count = Field<MemoryExchangeLayout, UInt64>.exchangedCount
+            try copyOut(block[count], field: count, of: argument)
             throw .notPermitted
         case MemoryOperation.getVNUMAInfo:
             let block = try copyIn(VNUMATopologyLayout.self, at: argument)

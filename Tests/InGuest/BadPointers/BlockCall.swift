@@ -97,10 +97,12 @@ struct Places: ~Copyable {
                 given.memory.load(at: index, as: UInt8.self), at: Int(at & 4095))
         }
     }
-    /// Fills both pages with zeroes.
-    func clear() {
-        first.memory.fill(0)
-        second.memory.fill(0)
+    /// Fills both pages with one word.
+    func fill(_ word: UInt32) {
+        for index in 0..<1024 {
+            first.memory.store(word, at: index * 4)
+            second.memory.store(word, at: index * 4)
+        }
     }
     /// Keeps the block at `address` as what a good call makes of it.
     func keep(_ call: BlockCall, at address: UInt64) {

@@ -158,6 +158,14 @@ private func memoryCalls(_ hole: GuestFrame, _ buffer: MappedPage) -> [BlockCall
             number: number, form: .operation(MemoryOperation.reservedDeviceMemoryMap),
             byteCount: ReservedDeviceMemoryMapLayout.byteCount, writes: true,
             fill: { $0.view(ReservedDeviceMemoryMapLayout.self)[.entryCount] = 1 }),
+        BlockCall(
+            number: number, form: .operation(MemoryOperation.getVNUMAInfo),
+            byteCount: VNUMATopologyLayout.byteCount,
+            fill: { $0.view(VNUMATopologyLayout.self)[.domain] = DomainID.caller.rawValue }),
+        BlockCall(
+            number: number, form: .operation(MemoryOperation.exchange),
+            byteCount: MemoryExchangeLayout.byteCount, writes: true,
+            fill: { $0.view(MemoryReservationLayout.self)[.extentOrder] = 20 }),
     ]
     guard isControl else { return calls }
     return calls + [
@@ -229,6 +237,7 @@ private func domainCalls(_ open: EventPort, _ hole: GuestFrame) -> [BlockCall] {
         hvm(HVMOperation.pageTableDying, HVMPageTableDyingLayout.byteCount) {
             $0.view(HVMPageTableDyingLayout.self)[.domain] = DomainID.caller.rawValue
         },
+        hvm(HVMOperation.trace, HVMTraceLayout.byteCount) { _ in },
         hvm(HVMOperation.getTime, HVMTimeLayout.byteCount, writes: true, repeats: false) { _ in },
         hvm(HVMOperation.getMemoryType, HVMMemoryTypeLayout.byteCount, writes: true) {
             let block = $0.view(HVMMemoryTypeLayout.self)
