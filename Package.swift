@@ -33,7 +33,7 @@ func tests(_ module: String, _ extra: [Target.Dependency] = []) -> Target {
 func guest(_ name: String) -> Target {
     module(
         "Guest\(name)", "Tests/InGuest/\(name)",
-        ["GuestABI", "GuestTesting", "XenABI", "SharedMemory", "XenBus"])
+        ["GuestABI", "GuestTesting", "XenABI", "SharedMemory", "XenBus", "DeviceProtocols"])
 }
 
 // MARK: Shared modules: no platform imports, no dependencies.
@@ -61,14 +61,17 @@ targets += [
 // MARK: The guest library and the guests of the in-guest suite.
 targets += [
     .target(name: "CGuest", path: "GuestABI/CGuest", exclude: ["guest.ld", "toolset.json"]),
+    module("HypercallTypes", "GuestABI/Hypercalls/Types", ["XenABI", "SharedMemory"]),
     .target(
         name: "GuestABI",
         dependencies: [
-            "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire",
+            "HypercallTypes", "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus",
+            "XenStoreWire",
             "DriverKit",
             "CGuest",
         ],
-        path: "GuestABI", exclude: ["CGuest", "Examples", "DriverKit", "link-guest", "boot-guest"],
+        path: "GuestABI",
+        exclude: ["CGuest", "Examples", "DriverKit", "Hypercalls/Types", "link-guest", "boot-guest"],
         swiftSettings: settings),
 ]
 // The driver kit: a split device's frontend, its backend in Dom0, and both in one process for tests.
@@ -88,7 +91,7 @@ let guests = [
     "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM",
     "Timer",
     "BadPointers", "Privilege", "Machine", "Control", "DomainLife", "Interdomain", "Toolstack", "Hostile",
-    "HostileRings", "Fuzz", "Benchmark",
+    "HostileRings", "Timeouts", "Fuzz", "Benchmark",
 ]
 targets += guests.map(guest)
 
@@ -227,6 +230,7 @@ targets += [
     tests("FuzzTargets"),
     tests("XenABI", ["SharedMemory"]),
     tests("SharedMemory", ["XenABI"]),
+    tests("HypercallTypes", ["SharedMemory", "XenABI"]),
     tests("RingProtocol", ["SharedMemory", "TestSupport"]),
     tests("DeviceProtocols", ["SharedMemory", "RingProtocol", "TestSupport"]),
     tests("XenBus", ["XenStoreService", "XenStoreWire", "Reactor", "SharedMemory", "XenABI"]),

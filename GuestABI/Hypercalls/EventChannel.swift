@@ -2,20 +2,6 @@
 import SharedMemory
 public import XenABI
 
-/// What a port is, as `EVTCHNOP_status` tells.
-public struct EventChannelStatus: Equatable, BitwiseCopyable, Sendable {
-    /// One of `EventChannelState`.
-    public var state: UInt32
-    /// The vCPU that the port notifies.
-    public var vcpu: UInt32
-    /// Unbound and interdomain: the other domain.
-    public var remoteDomain: DomainID
-    /// Interdomain: the other end.
-    public var remotePort: EventPort
-    /// Virtual interrupt: which.
-    public var virtualInterrupt: UInt32
-}
-
 /// Event channel operations. `HYPERVISOR_event_channel_op`, `public/event_channel.h`.
 public enum EventChannel {
     private static func call<Layout: ABILayout>(
@@ -66,7 +52,8 @@ public enum EventChannel {
         try call(EventChannelOperation.bindIPI, &block)
         return EventPort(rawValue: block[.port])
     }
-    /// `EVTCHNOP_close`.
+    /// Closes a port of this domain; an interdomain one's other end is unbound from then on. `EVTCHNOP_close`.
+    /// - Throws: `invalidArgument` for a port that is not open.
     public static func close(_ port: EventPort) throws(XenError) {
         var block = ArgumentBlock<EventChannelCloseLayout>()
         block[.port] = port.rawValue
@@ -78,7 +65,7 @@ public enum EventChannel {
         block[.port] = port.rawValue
         try call(EventChannelOperation.send, &block)
     }
-    /// `EVTCHNOP_status`.
+    /// What a port is; `invalidArgument` for a number beyond the table. `EVTCHNOP_status`.
     public static func status(
         of port: EventPort, in domain: DomainID = .caller
     ) throws(XenError) -> EventChannelStatus {
@@ -86,11 +73,7 @@ public enum EventChannel {
         block[.domain] = domain.rawValue
         block[.port] = port.rawValue
         try call(EventChannelOperation.status, &block)
-        return EventChannelStatus(
-            state: block[.status], vcpu: block[.vcpu],
-            remoteDomain: DomainID(rawValue: block[.unboundDomain]),
-            remotePort: EventPort(rawValue: block[.interdomainPort]),
-            virtualInterrupt: block[.virtualInterrupt])
+        return EventChannelStatus(from: block, at: 0)
     }
     /// Moves a port's notification to another vCPU. `EVTCHNOP_bind_vcpu`.
     public static func notify(vcpu: UInt32, of port: EventPort) throws(XenError) {

@@ -2,35 +2,9 @@
 public import SharedMemory
 public import XenABI
 
-/// What a grant table operation answers for one entry. `GNTST_…`, `public/grant_table.h`.
-public struct GrantStatus: RawRepresentable, Error, Hashable, BitwiseCopyable, Sendable {
-    public let rawValue: Int16
-    @inlinable public init(rawValue: Int16) { self.rawValue = rawValue }
-    /// Throws the status unless it is `GNTST_okay`.
-    @inlinable public func check() throws(GrantStatus) {
-        if rawValue != GrantStatusCode.okay { throw self }
-    }
-    /// The call as a whole failed, with an error number instead of a status: never a value of the ABI.
-    @inlinable public static var callFailed: GrantStatus { GrantStatus(rawValue: Int16.min) }
-}
-
-/// One end of a grant copy.
-public enum GrantCopyEnd: BitwiseCopyable, Sendable {
-    /// A grant of `domain`, from byte `offset` of its page on.
-    case reference(GrantReference, of: DomainID, offset: UInt16)
-    /// A page of the caller's own (`domain` is normally `.caller`).
-    case frame(GuestFrame, of: DomainID = .caller, offset: UInt16)
-}
-
-/// Sizes of a grant table in pages.
-public struct GrantTableSize: Equatable, BitwiseCopyable, Sendable {
-    public var frameCount: UInt32
-    public var maximumFrameCount: UInt32
-}
-
 /// Grant table operations, and this domain's own table (version 1). `HYPERVISOR_grant_table_op`.
 public enum GrantTable {
-    /// One operation on one block; a whole-call error is thrown.
+    /// The raw form: one operation on one block; a whole-call error is thrown, the status is in the block.
     public static func call<Layout: ABILayout>(
         _ operation: UInt32, _ block: inout ArgumentBlock<Layout>, count: UInt64 = 1
     ) throws(XenError) {
@@ -40,7 +14,7 @@ public enum GrantTable {
         try Hypercall.check(result)
     }
 
-    /// `GNTTABOP_query_size`.
+    /// Pages that a domain's table has and may have. `GNTTABOP_query_size`.
     public static func querySize(of domain: DomainID = .caller) throws(GrantStatus) -> GrantTableSize {
         var block = ArgumentBlock<GrantQuerySizeLayout>()
         block[.domain] = domain.rawValue
@@ -48,7 +22,7 @@ public enum GrantTable {
         try GrantStatus(rawValue: block[.status]).check()
         return GrantTableSize(frameCount: block[.frameCount], maximumFrameCount: block[.maximumFrameCount])
     }
-    /// `GNTTABOP_get_version`.
+    /// The version of a domain's table: 1. `GNTTABOP_get_version`.
     public static func version(of domain: DomainID = .caller) throws(XenError) -> UInt32 {
         var block = ArgumentBlock<GrantGetVersionLayout>()
         block[.domain] = domain.rawValue
@@ -63,15 +37,50 @@ public enum GrantTable {
         return block[.version]
     }
 
-    /// Maps a grant of `domain` at guest-physical `address`. `GNTTABOP_map_grant_ref`.
+    /// Grows a domain's table to `frameCount` pages, and names their page numbers as the hypervisor counts: on PVH they are
+    /// mapped with `Memory.addToPhysmap` instead. `GNTTABOP_setup_table`.
+    /// - Throws: `badDomain`, `permissionDenied`; `generalError` for more pages than the table may have.
+    public static func setUp(
+        frameCount: UInt32, of domain: DomainID = .caller
+    ) throws(GrantStatus) -> [MachineFrame] {
+        var frames = [UInt64](repeating: 0, count: Int(frameCount))
+        var block = ArgumentBlock<GrantSetupTableLayout>()
+        block[.domain] = domain.rawValue
+        block[.frameCount] = frameCount
+        block[.status] = GrantStatusCode.generalError
+        let result = Hypercall.withAddress(of: &frames) {
+            block[.frameList] = $0
+            return Hypercall.withAddress(of: &block) {
+                Hypercall.invoke(HypercallNumber.grantTable, UInt64(GrantTableOperation.setupTable), $0, 1)
+            }
+        }
+        guard result == 0 else { throw .callFailed }
+        try GrantStatus(rawValue: block[.status]).check()
+        return frames.map { MachineFrame(rawValue: $0) }
+    }
+    /// Exchanges two entries of this domain's table, neither of which may be in use. `GNTTABOP_swap_grant_ref`.
+    /// - Throws: `badReference`; `tryAgain` while one is mapped.
+    public static func swap(_ first: GrantReference, _ second: GrantReference) throws(GrantStatus) {
+        var block = ArgumentBlock<GrantSwapReferencesLayout>()
+        block[.referenceA] = first.rawValue
+        block[.referenceB] = second.rawValue
+        block[.status] = GrantStatusCode.generalError
+        guard (try? call(GrantTableOperation.swapGrantReference, &block)) != nil else { throw .callFailed }
+        try GrantStatus(rawValue: block[.status]).check()
+    }
+
+    /// Maps a grant of `domain` at a page of this domain's that holds nothing. `GNTTABOP_map_grant_ref`.
+    /// - Parameter address: a multiple of the page size.
     /// - Returns: the handle to unmap it with, and the bus address.
+    /// - Throws: `badDomain`, `badReference`, `generalError` for flags or an address that cannot be, `noDeviceSpace`,
+    ///   `badPage`.
     public static func map(
-        _ reference: GrantReference, of domain: DomainID, at address: UInt64,
-        flags: UInt32 = GrantMapFlag.hostMap
+        _ reference: GrantReference, of domain: DomainID, at address: GuestPhysical,
+        flags: GrantMapFlags = .host
     ) throws(GrantStatus) -> (handle: GrantHandle, deviceBusAddress: UInt64) {
         var block = ArgumentBlock<GrantMapLayout>()
-        block[.hostAddress] = address
-        block[.flags] = flags
+        block[.hostAddress] = address.rawValue
+        block[.flags] = flags.rawValue
         block[.reference] = reference.rawValue
         block[.domain] = domain.rawValue
         block[.status] = GrantStatusCode.generalError
@@ -79,10 +88,11 @@ public enum GrantTable {
         try GrantStatus(rawValue: block[.status]).check()
         return (GrantHandle(rawValue: block[.handle]), block[.deviceBusAddress])
     }
-    /// `GNTTABOP_unmap_grant_ref`.
-    public static func unmap(_ handle: GrantHandle, at address: UInt64) throws(GrantStatus) {
+    /// Ends a mapping. `GNTTABOP_unmap_grant_ref`.
+    /// - Throws: `badHandle`; `generalError` for another address than it was mapped at.
+    public static func unmap(_ handle: GrantHandle, at address: GuestPhysical) throws(GrantStatus) {
         var block = ArgumentBlock<GrantUnmapLayout>()
-        block[.hostAddress] = address
+        block[.hostAddress] = address.rawValue
         block[.handle] = handle.rawValue
         guard (try? call(GrantTableOperation.unmapGrantReference, &block)) != nil else { throw .callFailed }
         try GrantStatus(rawValue: block[.status]).check()
@@ -165,10 +175,9 @@ public struct MappedGrant: ~Copyable {
 
     public init(_ reference: GrantReference, of domain: DomainID, readOnly: Bool = false) throws(GrantStatus)
     {
-        guard let frame = UnusedFrames.take() else { throw GrantStatus(rawValue: GrantStatusCode.noSpace) }
+        guard let frame = UnusedFrames.take() else { throw .noSpace }
         let mapping = try GrantTable.map(
-            reference, of: domain, at: frame.address.rawValue,
-            flags: GrantMapFlag.hostMap | (readOnly ? GrantMapFlag.readOnly : 0))
+            reference, of: domain, at: frame.address, flags: readOnly ? .host.union(.readOnly) : .host)
         handle = mapping.handle
         deviceBusAddress = mapping.deviceBusAddress
         memory = MappedPage(unsafeAddress: frame.address.rawValue)
@@ -176,7 +185,7 @@ public struct MappedGrant: ~Copyable {
     /// Unmaps now, and says whether the hypervisor agreed.
     public consuming func unmap() throws(GrantStatus) {
         isMapped = false
-        try GrantTable.unmap(handle, at: memory.address)
+        try GrantTable.unmap(handle, at: GuestPhysical(rawValue: memory.address))
     }
-    deinit { if isMapped { try? GrantTable.unmap(handle, at: memory.address) } }
+    deinit { if isMapped { try? GrantTable.unmap(handle, at: GuestPhysical(rawValue: memory.address)) } }
 }

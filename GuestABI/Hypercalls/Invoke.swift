@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import CGuest
+@_exported public import HypercallTypes
 public import SharedMemory
 public import XenABI
 
 /// The one way into the hypervisor: number and up to five arguments in registers, a signed result.
+///
+/// Every operation has a typed function of its own, in `EventChannel`, `GrantTable`, `Memory`, `DomainControl` and so on.
+/// What is here is the raw form under them, for calls that those cannot express: conformance tests pass addresses that are
+/// not there, wrong versions and padding that is not zero.
 public enum Hypercall {
     /// Calls with raw arguments; the result is the hypervisor's, a negated error number included.
     @inline(__always)
@@ -62,46 +67,19 @@ public enum Hypercall {
         unsafe withUnsafeMutablePointer(to: &array) { body(UInt64(UInt(bitPattern: $0))) }
     }
 
-    /// Number of calls that `calls` makes in one `multicall`, each `{number, arguments}`; results come back in place.
-    public static func multicall<let count: Int>(
-        _ calls: inout InlineArray<count, MulticallEntry>
-    ) throws(XenError) {
-        // Each entry is 64 bytes: 8 words.
-        guard let page = GuestPage() else { throw .noMemory }
-        for index in 0..<count {
-            let entry = page.memory.view(
-                MulticallEntryLayout.self, at: index * MulticallEntryLayout.byteCount)
-            entry[.operation] = UInt64(calls[index].number)
-            for argument in 0..<6 { entry[.arguments.element(argument)] = calls[index].arguments[argument] }
-        }
-        try check(invoke(HypercallNumber.multicall, page.memory.address, UInt64(count)))
-        for index in 0..<count {
-            let entry = page.memory.view(
-                MulticallEntryLayout.self, at: index * MulticallEntryLayout.byteCount)
-            calls[index].result = Int64(bitPattern: entry[.result])
-        }
+    /// Gives `body` the linear address of an array's elements, 0 for an empty one.
+    @inline(__always)
+    public static func withAddress<Element: BitwiseCopyable, R>(
+        of array: inout [Element], _ body: (UInt64) -> R
+    ) -> R {
+        if array.isEmpty { return body(0) }
+        // SAFETY: only the address leaves; the array is in place until `body` returns.
+        return unsafe array.withUnsafeMutableBytes { body(UInt64(UInt(bitPattern: $0.baseAddress))) }
     }
-}
-
-/// One call of a batch.
-public struct MulticallEntry: BitwiseCopyable, Sendable {
-    public var number: UInt32
-    public var arguments: InlineArray<6, UInt64>
-    public var result: Int64 = 0
-    public init(_ number: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0) {
-        self.number = number
-        arguments = [a, b, c, 0, 0, 0]
-    }
-}
-
-extension ArgumentBlock {
-    /// A field of a block that lies inside this one, from byte `start` on.
-    @inlinable
-    public subscript<Inner: ABILayout, Value: BitwiseCopyable>(
-        field: Field<Inner, Value>, at start: Int
-    ) -> Value {
-        get { self[Field<Layout, Value>(at: start &+ field.offset)] }
-        set { self[Field<Layout, Value>(at: start &+ field.offset)] = newValue }
+    /// Gives `body` the linear address of a buffer's bytes, 0 for an empty one.
+    @inline(__always)
+    public static func withAddress<R>(of buffer: inout HypercallBuffer, _ body: (UInt64) -> R) -> R {
+        withAddress(of: &buffer.bytes, body)
     }
 }
 

@@ -20,30 +20,27 @@ public func guestMain() {
         t.expect(info.cpuKilohertz > 1000, "\(info.cpuKilohertz) kHz")
         t.expect(info.totalPages > 8192, "\(info.totalPages) pages")
         t.expect(info.freePages < info.totalPages, "\(info.freePages) of \(info.totalPages) pages are free")
-        t.expect(info.capabilities & PhysicalCapability.hvm != 0, "the hvm capability")
-        t.expect(info.capabilities & PhysicalCapability.hap != 0, "the hap capability")
-        t.expect(info.capabilities & PhysicalCapability.pv == 0, "the pv capability")
+        t.expect(info.capabilities.contains(.hvm), "the hvm capability")
+        t.expect(info.capabilities.contains(.nestedPaging), "the hap capability")
+        t.expect(!info.capabilities.contains(.pv), "the pv capability")
     }
     suite.test("sched_id") { t throws(XenError) in
-        t.expectEqual(try SystemControl.schedulerID(), SchedulerID.null, "scheduler")
+        t.expect(try SystemControl.scheduler() == .null, "the scheduler is not null")
     }
     suite.test("domain_list") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
+        let domains = try SystemControl.domains(maximum: 16)
+        t.expectEqual(domains.count, 1, "domains")
+        t.expect(domains.first?.domain == .zero, "the first is not domain 0")
         t.expectEqual(
-            try SystemControl.domainList(from: .zero, maximum: 16, at: page.memory.address), 1, "domains")
-        t.expectEqual(page.memory.view(DomctlDomainInfoLayout.self)[.domain], 0, "the first domain")
-        t.expectEqual(
-            try SystemControl.domainList(from: DomainID(rawValue: 1), maximum: 16, at: page.memory.address),
-            0,
-            "domains from 1 on")
+            try SystemControl.domains(from: DomainID(rawValue: 1), maximum: 16).count, 0, "domains from 1 on")
     }
     suite.test("domain_info") { t throws(XenError) in
         let info = try DomainControl.info(.zero)
         t.expectEqual(info.domain.rawValue, 0, "domain")
-        t.expect(info.has(DomainInfoFlag.hvmGuest), "the hvm flag in \(hex: info.flags)")
+        t.expect(info.has(.hvmGuest), "the hvm flag in \(hex: info.flags.rawValue)")
         t.expect(
-            !info.has(DomainInfoFlag.paused | DomainInfoFlag.dying | DomainInfoFlag.shutdown),
-            "flags \(hex: info.flags)")
+            !info.has(.paused) && !info.has(.dying) && !info.has(.shutdown),
+            "flags \(hex: info.flags.rawValue)")
         t.expectEqual(info.totalPages, try Memory.currentReservation(), "pages")
         t.expect(info.onlineVCPUs >= 1, "\(info.onlineVCPUs) vCPUs online")
         t.expect(info.cpuTime > 0, "CPU time")
@@ -93,36 +90,32 @@ public func guestMain() {
         }
     }
     suite.test("log") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
-        let count = try SystemControl.readLog(at: page.memory.address, byteCount: 4096)
+        let count = try SystemControl.readLog(maximum: 4096).bytes.count
         t.expect(count > 0 && count <= 4096, "\(count) bytes of log")
     }
     suite.test("cpu_info") { t throws(XenError) in
         let first = try PlatformControl.cpuInfo(0)
-        t.expect(first.flags & PhysicalCPUFlag.online != 0, "CPU 0 is online")
+        t.expect(first.flags.contains(.online), "CPU 0 is not online")
         let beyond = try PlatformControl.cpuInfo(first.maximumPresent + 1)
-        t.expect(beyond.flags & PhysicalCPUFlag.invalid != 0, "the CPU after the last is invalid")
+        t.expect(beyond.flags.contains(.invalid), "the CPU after the last is not invalid")
     }
     suite.test("set_time") { t throws(XenError) in
         try Events.mapSharedInfo()
         let old = Clock.wallclock
-        t.expectError(.invalidArgument, "a word that must be zero") { () throws(XenError) in
-            try PlatformControl.setTime(seconds: 1_700_000_000, nanoseconds: 0, systemTime: 0, mustBeZero: 1)
-        }
+        let body = PlatformLayout.argumentOffset
+        var block = PlatformControl.block(PlatformOperation.setTime64)
+        block[Field<PlatformSetTime64Layout, UInt64>.seconds, at: body] = 1_700_000_000
+        block[Field<PlatformSetTime64Layout, UInt32>.mustBeZero, at: body] = 1
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.platform, &block), .invalidArgument, "a word that must be zero")
         try PlatformControl.setTime(seconds: 1_700_000_123, nanoseconds: 500, systemTime: 3_000_000_000)
         t.expectEqual(Clock.wallclock.seconds, 1_700_000_120, "seconds at system time 0")
         t.expectEqual(Clock.wallclock.nanoseconds, 500, "nanoseconds at system time 0")
         try PlatformControl.setTime(seconds: old.seconds, nanoseconds: old.nanoseconds, systemTime: 0)
     }
     suite.test("pci") { t throws(XenError) in
-        var window = ArgumentBlock<PCIMMCFGReservedLayout>()
-        window[.address] = 0xB000_0000
-        window[.endBus] = 255
-        window[.flags] = PCIMMCFGFlag.reserved
-        t.expectReturn(
-            Hypercall.invoke(
-                HypercallNumber.physicalDevice, PhysicalDeviceOperation.pciMMCFGReserved, &window), 0,
-            "pci_mmcfg_reserved")
+        try PhysicalDevices.addConfigurationWindow(
+            at: MachinePhysical(rawValue: 0xB000_0000), buses: 0...255)
         t.expectReturn(
             Hypercall.invoke(
                 HypercallNumber.physicalDevice, UInt64(PhysicalDeviceOperation.pciDeviceAdd),

@@ -20,8 +20,8 @@ public func guestMain() {
         t.expect(child.id.rawValue >= 1 && child.id.isReal, "its number is \(child.id)")
         let info = try child.info()
         t.expect(info.domain == child.id, "info is of domain \(info.domain)")
-        t.expect(info.has(DomainInfoFlag.paused), "a new domain is paused: \(hex: info.flags)")
-        t.expect(info.has(DomainInfoFlag.hvmGuest), "the hvm flag: \(hex: info.flags)")
+        t.expect(info.has(.paused), "a new domain is paused: \(hex: info.flags.rawValue)")
+        t.expect(info.has(.hvmGuest), "the hvm flag: \(hex: info.flags.rawValue)")
         t.expectEqual(info.totalPages, 0, "pages")
         t.expectEqual(info.maximumPages, 16, "most pages")
         t.expectEqual(info.onlineVCPUs, 0, "vCPUs online")
@@ -41,15 +41,19 @@ public func guestMain() {
             _ = try DomainControl.create(vcpuCount: 1_000_000)
         }
         t.expectError(.notSupported, "emulated devices that PVH lacks") { () throws(XenError) in
-            _ = try DomainControl.create(vcpuCount: 1, emulation: EmulationFlag.lapic | EmulationFlag.vga)
+            var configuration = DomainConfiguration(vcpuCount: 1)
+            configuration.emulation.insert(.vga)
+            _ = try DomainControl.create(configuration)
         }
         t.expectError(.invalidArgument, "flags that do not exist") { () throws(XenError) in
-            _ = try DomainControl.create(vcpuCount: 1, flags: 0x8000_0000)
+            var configuration = DomainConfiguration(vcpuCount: 1)
+            configuration.flags = DomainConfiguration.Flags(rawValue: 0x8000_0000)
+            _ = try DomainControl.create(configuration)
         }
         let child = try ChildDomain(pageCount: 16)
         let id = child.id
         t.expectError(.exists, "a number that is taken") { () throws(XenError) in
-            _ = try DomainControl.create(id, vcpuCount: 1)
+            _ = try DomainControl.create(DomainConfiguration(vcpuCount: 1), as: id)
         }
         t.expectError(.invalidArgument, "unpausing is counted: after the first it is at 0") {
             () throws(XenError) in
@@ -80,20 +84,18 @@ public func guestMain() {
     suite.test("foreign_mapping_refusals") { t throws(XenError) in
         let child = try ChildDomain(pageCount: 4)
         guard let window = UnusedFrames.take() else { throw .noMemory }
-        func status(_ number: UInt64, _ id: DomainID) -> Int32 {
-            do throws(XenError) {
-                return try Memory.mapForeign(GuestFrame(rawValue: number), of: id, at: window)
-            } catch {
-                return -error.rawValue
-            }
+        let id = child.id
+        let page = GuestFrame(rawValue: 7)
+        t.expectError(.invalidArgument, "a page it does not have") { () throws(XenError) in
+            try Memory.mapForeign(page, of: id, at: window)
         }
-        t.expectEqual(
-            status(7, child.id), -XenError.invalidArgument.rawValue, "status for a page it does not have")
         try child.populate(7, count: 1)
-        t.expectEqual(status(7, child.id), 0, "status for a page it has")
+        try Memory.mapForeign(page, of: id, at: window)
         MappedPage(unsafeAddress: window.address.rawValue).store(UInt64(1), at: 0)
         try Memory.removeFromPhysmap(window)
-        t.expect(status(7, .zero) < 0, "a domain cannot map itself as foreign")
+        t.expect(
+            (try? Memory.mapForeign(page, of: .zero, at: window)) == nil,
+            "a domain cannot map itself as foreign")
         try child.destroy()
     }
     suite.test("runs_64_bit_code") { t throws(XenError) in
@@ -104,7 +106,7 @@ public func guestMain() {
             try child.withPage(1) { $0.load(at: 0x800, as: UInt32.self) }, 0, "signature before the start")
         try child.unpause()
         guard let reason = try child.waitForShutdown() else {
-            t.expect(false, "no shutdown; flags \(hex: (try child.info()).flags)")
+            t.expect(false, "no shutdown; flags \(hex: (try child.info()).flags.rawValue)")
             return
         }
         t.expectEqual(reason, ShutdownReason.reboot, "reason")
@@ -118,7 +120,7 @@ public func guestMain() {
         try child.setEntry32(0x1100)
         try child.unpause()
         guard let reason = try child.waitForShutdown() else {
-            t.expect(false, "no shutdown; flags \(hex: (try child.info()).flags)")
+            t.expect(false, "no shutdown; flags \(hex: (try child.info()).flags.rawValue)")
             return
         }
         t.expectEqual(reason, ShutdownReason.powerOff, "reason of a HLT with interrupts off")
@@ -132,7 +134,7 @@ public func guestMain() {
         try HVM.setParameter(HVMParameter.tripleFaultReason, of: child.id, to: UInt64(ShutdownReason.crash))
         try child.unpause()
         guard let reason = try child.waitForShutdown() else {
-            t.expect(false, "no shutdown; flags \(hex: (try child.info()).flags)")
+            t.expect(false, "no shutdown; flags \(hex: (try child.info()).flags.rawValue)")
             return
         }
         t.expectEqual(reason, ShutdownReason.crash, "reason")
@@ -182,30 +184,33 @@ public func guestMain() {
             return
         }
         t.expectEqual(reason, ShutdownReason.suspend, "reason")
-        try DomainControl.call(DomctlOperation.resumeDomain, child.id)
-        t.expect(try !child.info().has(DomainInfoFlag.shutdown), "resumed")
+        try DomainControl.resume(child.id)
+        t.expect(try !child.info().has(.shutdown), "resumed")
         try child.destroy()
     }
     suite.test("context_that_makes_no_sense") { t throws(XenError) in
         let child = try ChildDomain(pageCount: 4)
-        guard let page = GuestPage() else { throw .noMemory }
-        let size = try DomainControl.context(of: child.id, at: 0, byteCount: 0)
+        let size = try DomainControl.contextByteCount(of: child.id)
         t.expect(size > 24 && size < 65536, "its context has \(size) bytes")
         let id = child.id
         t.expectError(.noSpace, "a buffer that is too small") { () throws(XenError) in
-            _ = try DomainControl.context(of: id, at: page.memory.address, byteCount: 8)
+            _ = try DomainControl.context(of: id, byteCount: 8)
         }
+        var nonsense = SavedContext(HypercallBuffer(byteCount: 4096))
         t.expectError(.invalidArgument, "a context of zeroes") { () throws(XenError) in
-            try DomainControl.setContext(of: id, at: page.memory.address, byteCount: 4096)
+            try DomainControl.setContext(of: id, to: nonsense)
         }
-        page.memory.fill(0xFF)
+        nonsense.buffer = HypercallBuffer([UInt8](repeating: 0xFF, count: 4096))
         do throws(XenError) {
-            try DomainControl.setContext(of: id, at: page.memory.address, byteCount: 4096)
+            try DomainControl.setContext(of: id, to: nonsense)
             t.expect(false, "a context of ones was taken")
         } catch {}
-        t.expectError(.badAddress, "a context that is not there") { () throws(XenError) in
-            try DomainControl.setContext(of: id, at: AddressSpace.testArea, byteCount: 4096)
-        }
+        var block = DomainControl.block(DomctlOperation.setHVMContext, id)
+        block[Field<DomctlHVMContextLayout, UInt32>.size, at: DomctlLayout.argumentOffset] = 4096
+        block[Field<DomctlHVMContextLayout, UInt64>.buffer, at: DomctlLayout.argumentOffset] =
+            AddressSpace.testArea
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.domctl, &block), .badAddress, "a context that is not there")
         try child.destroy()
     }
     suite.test("parameters_of_another_domain") { t throws(XenError) in
@@ -227,21 +232,10 @@ public func guestMain() {
     }
     suite.test("grant_table_of_another_domain") { t throws(XenError) in
         let child = try ChildDomain(pageCount: 4)
-        var block = ArgumentBlock<AcquireResourceLayout>()
-        block[.domain] = child.id.rawValue
-        block[.type] = ResourceType.grantTable
-        t.expectReturn(
-            Hypercall.invoke(HypercallNumber.memory, MemoryOperation.acquireResource, &block), 0,
-            "asking for the size")
-        t.expect(block[.frameCount] >= 1, "\(block[.frameCount]) frames")
+        let pageCount = try Memory.pageCount(of: .grantTable, of: child.id)
+        t.expect(pageCount >= 1, "\(pageCount) frames")
         guard let window = UnusedFrames.take() else { throw .noMemory }
-        var frames: InlineArray<1, UInt64> = [window.rawValue]
-        block[.frameCount] = 1
-        let result = Hypercall.withAddress(of: &frames) { address in
-            block[.frameList] = address
-            return Hypercall.invoke(HypercallNumber.memory, MemoryOperation.acquireResource, &block)
-        }
-        t.expectReturn(result, 0, "mapping the first frame")
+        try Memory.map(.grantTable, of: child.id, at: [window])
         let table = MappedPage(unsafeAddress: window.address.rawValue)
         t.expectEqual(table.load(at: 0, as: UInt64.self), 0, "entry 0 of a new table")
         table.store(UInt64(0x1), at: 0)
@@ -271,14 +265,13 @@ public func guestMain() {
             for other in list { t.expect(other != id, "number \(id) twice") }
             list.append(id)
         }
-        guard let page = GuestPage() else { throw .noMemory }
-        t.expectEqual(
-            try SystemControl.domainList(from: .zero, maximum: 30, at: page.memory.address), 21,
-            "domains in the list")
-        for id in list { try DomainControl.destroy(id) }
-        t.expectEqual(
-            try SystemControl.domainList(from: .zero, maximum: 30, at: page.memory.address), 1,
-            "domains afterwards")
+        let found = try SystemControl.domains(maximum: 30)
+        t.expectEqual(found.count, 21, "domains in the list")
+        for id in list {
+            t.expect(found.contains { $0.domain == id }, "domain \(id) is not in the list")
+            try DomainControl.destroy(id)
+        }
+        t.expectEqual(try SystemControl.domains(maximum: 30).count, 1, "domains afterwards")
     }
     suite.finish()
 }

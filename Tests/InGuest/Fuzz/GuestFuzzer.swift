@@ -303,7 +303,9 @@ final class GuestFuzzer {
     private func release(_ place: Int) {
         guard handles[place] != .max else { return }
         let address = (holes + handles[place] &>> 32) &<< 12
-        try? GrantTable.unmap(GrantHandle(rawValue: UInt32(truncatingIfNeeded: handles[place])), at: address)
+        try? GrantTable.unmap(
+            GrantHandle(rawValue: UInt32(truncatingIfNeeded: handles[place])),
+            at: GuestPhysical(rawValue: address))
         handles[place] = .max
     }
     private func scheduling() {
@@ -406,7 +408,7 @@ final class GuestFuzzer {
         }
         // A page of it in our map while it goes.
         let place = GuestFrame(rawValue: hole())
-        let isMapped = (try? Memory.mapForeign(GuestFrame(rawValue: start), of: id, at: place)) == 0
+        let isMapped = (try? Memory.mapForeign(GuestFrame(rawValue: start), of: id, at: place)) != nil
         callCount += 1
         try? DomainControl.destroy(id)
         callCount += 1

@@ -22,7 +22,7 @@ public func guestMain() {
         }
         t.expect(size.frameCount >= 1, "\(size.frameCount) frames")
         t.expect(size.maximumFrameCount >= size.frameCount, "at most \(size.maximumFrameCount) frames")
-        t.expectStatus(GrantStatusCode.badDomain, "a domain that is not there") { () throws(GrantStatus) in
+        t.expectStatus(.badDomain, "a domain that is not there") { () throws(GrantStatus) in
             _ = try GrantTable.querySize(of: nobody)
         }
     }
@@ -67,50 +67,49 @@ public func guestMain() {
         t.expect(grown.frameCount >= 2, "\(grown.frameCount) frames after mapping the second")
     }
     suite.test("setup_table") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
-        func setUp(_ domain: DomainID, _ count: UInt32, at list: UInt64) -> Int16 {
-            var block = ArgumentBlock<GrantSetupTableLayout>()
-            block[.domain] = domain.rawValue
-            block[.frameCount] = count
-            block[.frameList] = list
-            guard (try? GrantTable.call(GrantTableOperation.setupTable, &block)) != nil else { return 99 }
-            return block[.status]
+        do throws(GrantStatus) {
+            let frames = try GrantTable.setUp(frameCount: 1)
+            t.expect(frames.count == 1 && frames[0].rawValue != 0, "no number for one frame")
+        } catch {
+            t.expect(false, "one frame gave status \(error.rawValue)")
         }
-        t.expectEqual(setUp(.caller, 1, at: page.memory.address), GrantStatusCode.okay, "one frame")
-        t.expect(page.memory.load(at: 0, as: UInt64.self) != 0, "its number")
-        t.expectEqual(
-            setUp(.caller, 1, at: AddressSpace.testArea), GrantStatusCode.badVirtualAddress,
-            "a list that is not there")
-        t.expectEqual(
-            setUp(.caller, 100_000, at: page.memory.address), GrantStatusCode.generalError,
-            "more frames than the limit")
-        t.expectEqual(setUp(nobody, 1, at: page.memory.address), GrantStatusCode.badDomain, "nobody's")
+        t.expectStatus(.generalError, "more frames than the limit") { () throws(GrantStatus) in
+            _ = try GrantTable.setUp(frameCount: 100_000)
+        }
+        t.expectStatus(.badDomain, "nobody's") { () throws(GrantStatus) in
+            _ = try GrantTable.setUp(frameCount: 1, of: nobody)
+        }
         if !BootInformation.current.isInitialDomain {
-            t.expectEqual(
-                setUp(.zero, 1, at: page.memory.address), GrantStatusCode.permissionDenied, "domain 0's")
+            t.expectStatus(.permissionDenied, "domain 0's") { () throws(GrantStatus) in
+                _ = try GrantTable.setUp(frameCount: 1, of: .zero)
+            }
         }
+        var block = ArgumentBlock<GrantSetupTableLayout>()
+        block[.domain] = DomainID.caller.rawValue
+        block[.frameCount] = 1
+        block[.frameList] = AddressSpace.testArea
+        try GrantTable.call(GrantTableOperation.setupTable, &block)
+        t.expectEqual(block[.status], GrantStatusCode.badVirtualAddress, "status of a list that is not there")
     }
     suite.test("swap") { t throws(XenError) in
         let first = try GrantedPage(to: me)
         let second = try GrantedPage(to: nobody)
-        func swap(_ a: GrantReference, _ b: GrantReference) -> Int16 {
-            var block = ArgumentBlock<GrantSwapReferencesLayout>()
-            block[.referenceA] = a.rawValue
-            block[.referenceB] = b.rawValue
-            guard (try? GrantTable.call(GrantTableOperation.swapGrantReference, &block)) != nil else {
-                return 99
+        func swap() {
+            t.expectStatus(GrantStatusCode.okay, "swapping two entries") { () throws(GrantStatus) in
+                try GrantTable.swap(first.reference, second.reference)
             }
-            return block[.status]
         }
-        t.expectEqual(swap(first.reference, second.reference), GrantStatusCode.okay, "two entries")
+        swap()
         t.expectEqual(GrantTable.entry(first.reference).load(.domain), nobody.rawValue, "first's domain")
         t.expectEqual(GrantTable.entry(second.reference).load(.domain), me.rawValue, "second's domain")
-        t.expectEqual(swap(first.reference, second.reference), GrantStatusCode.okay, "and back")
-        t.expectEqual(
-            swap(first.reference, GrantReference(rawValue: 1 << 30)), GrantStatusCode.badReference,
-            "an entry beyond the table")
+        swap()
+        t.expectStatus(.badReference, "an entry beyond the table") { () throws(GrantStatus) in
+            try GrantTable.swap(first.reference, GrantReference(rawValue: 1 << 30))
+        }
         guard mapsItself, let mapping = try? MappedGrant(first.reference, of: me) else { return }
-        t.expectEqual(swap(first.reference, second.reference), GrantStatusCode.tryAgain, "a mapped entry")
+        t.expectStatus(.tryAgain, "a mapped entry") { () throws(GrantStatus) in
+            try GrantTable.swap(first.reference, second.reference)
+        }
         try? mapping.unmap()
     }
     suite.test("map_and_unmap_read_write") { t throws(XenError) in
@@ -155,7 +154,7 @@ public func guestMain() {
         guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me, readOnly: true)
         page.memory.store(UInt64(77), at: 0)
-        t.expectStatus(GrantStatusCode.generalError, "a writable mapping of a read-only grant") {
+        t.expectStatus(.generalError, "a writable mapping of a read-only grant") {
             () throws(GrantStatus) in
             let mapping = try MappedGrant(page.reference, of: me)
             try mapping.unmap()
@@ -182,7 +181,7 @@ public func guestMain() {
             t.expect(!GrantTable.revoke(page.reference), "revoke must fail while mapped")
             try mapping.unmap()
             t.expect(GrantTable.revoke(page.reference), "revoke works after unmapping")
-            t.expectStatus(GrantStatusCode.generalError, "mapping a revoked grant") {
+            t.expectStatus(.generalError, "mapping a revoked grant") {
                 () throws(GrantStatus) in
                 _ = try MappedGrant(page.reference, of: me)
             }
@@ -213,44 +212,44 @@ public func guestMain() {
     suite.test("map_refusals") { t throws(XenError) in
         let page = try GrantedPage(to: me)
         guard let hole = UnusedFrames.take() else { throw .noMemory }
-        let address = hole.address.rawValue
-        t.expectStatus(GrantStatusCode.badReference, "neither host nor device map") {
+        let address = hole.address
+        t.expectStatus(.badReference, "neither host nor device map") {
             () throws(GrantStatus) in
-            _ = try GrantTable.map(page.reference, of: me, at: address, flags: GrantMapFlag.readOnly)
+            _ = try GrantTable.map(page.reference, of: me, at: address, flags: .readOnly)
         }
-        t.expectStatus(GrantStatusCode.generalError, "a device map") { () throws(GrantStatus) in
+        t.expectStatus(.generalError, "a device map") { () throws(GrantStatus) in
             _ = try GrantTable.map(
-                page.reference, of: me, at: address, flags: GrantMapFlag.hostMap | GrantMapFlag.deviceMap)
+                page.reference, of: me, at: address, flags: .host.union(.device))
         }
-        t.expectStatus(GrantStatusCode.generalError, "an application map") { () throws(GrantStatus) in
+        t.expectStatus(.generalError, "an application map") { () throws(GrantStatus) in
             _ = try GrantTable.map(
-                page.reference, of: me, at: address, flags: GrantMapFlag.hostMap | GrantMapFlag.applicationMap
+                page.reference, of: me, at: address, flags: .host.union(.application)
             )
         }
-        t.expectStatus(GrantStatusCode.generalError, "a page table entry") { () throws(GrantStatus) in
+        t.expectStatus(.generalError, "a page table entry") { () throws(GrantStatus) in
             _ = try GrantTable.map(
-                page.reference, of: me, at: address, flags: GrantMapFlag.hostMap | GrantMapFlag.containsPTE)
+                page.reference, of: me, at: address, flags: .host.union(.containsPTE))
         }
-        t.expectStatus(GrantStatusCode.badDomain, "a domain that is not there") { () throws(GrantStatus) in
+        t.expectStatus(.badDomain, "a domain that is not there") { () throws(GrantStatus) in
             _ = try GrantTable.map(page.reference, of: nobody, at: address)
         }
-        t.expectStatus(GrantStatusCode.badReference, "a reference beyond the table") {
+        t.expectStatus(.badReference, "a reference beyond the table") {
             () throws(GrantStatus) in
             _ = try GrantTable.map(GrantReference(rawValue: 0x7FFF_FFFF), of: me, at: address)
         }
-        t.expectStatus(GrantStatusCode.generalError, "an entry that is not in use") {
+        t.expectStatus(.generalError, "an entry that is not in use") {
             () throws(GrantStatus) in
             _ = try GrantTable.map(GrantReference(rawValue: 400), of: me, at: address)
         }
         let foreign = try GrantedPage(to: nobody)
-        t.expectStatus(GrantStatusCode.generalError, "an entry for another domain") {
+        t.expectStatus(.generalError, "an entry for another domain") {
             () throws(GrantStatus) in
             _ = try GrantTable.map(foreign.reference, of: me, at: address)
         }
         let bad = try GrantedPage(to: me)
         GrantTable.publish(
             GuestFrame(rawValue: 0xFFFF_FFF0), to: me, flags: GrantEntryFlag.permitAccess, as: bad.reference)
-        t.expectStatus(GrantStatusCode.badPage, "an entry whose frame does not exist") {
+        t.expectStatus(.badPage, "an entry whose frame does not exist") {
             () throws(GrantStatus) in
             _ = try GrantTable.map(bad.reference, of: me, at: address)
         }
@@ -260,22 +259,22 @@ public func guestMain() {
     suite.test("unmap_refusals") { t throws(XenError) in
         guard mapsItself else { return t.skip("needs a second domain") }
         let page = try GrantedPage(to: me)
-        t.expectStatus(GrantStatusCode.badHandle, "a handle nobody has") { () throws(GrantStatus) in
-            try GrantTable.unmap(GrantHandle(rawValue: 0xFFFF), at: page.frame.address.rawValue)
+        t.expectStatus(.badHandle, "a handle nobody has") { () throws(GrantStatus) in
+            try GrantTable.unmap(GrantHandle(rawValue: 0xFFFF), at: page.frame.address)
         }
-        t.expectStatus(GrantStatusCode.badHandle, "handle 0xffffffff") { () throws(GrantStatus) in
-            try GrantTable.unmap(GrantHandle(rawValue: 0xFFFF_FFFF), at: page.frame.address.rawValue)
+        t.expectStatus(.badHandle, "handle 0xffffffff") { () throws(GrantStatus) in
+            try GrantTable.unmap(GrantHandle(rawValue: 0xFFFF_FFFF), at: page.frame.address)
         }
         do throws(GrantStatus) {
             let mapping = try MappedGrant(page.reference, of: me)
             let handle = mapping.handle
-            let address = mapping.memory.address
+            let address = GuestPhysical(rawValue: mapping.memory.address)
             guard let other = UnusedFrames.take() else { return t.error("no page numbers") }
-            t.expectStatus(GrantStatusCode.generalError, "the wrong address") { () throws(GrantStatus) in
-                try GrantTable.unmap(handle, at: other.address.rawValue)
+            t.expectStatus(.generalError, "the wrong address") { () throws(GrantStatus) in
+                try GrantTable.unmap(handle, at: other.address)
             }
             try mapping.unmap()
-            t.expectStatus(GrantStatusCode.badHandle, "unmapping twice") { () throws(GrantStatus) in
+            t.expectStatus(.badHandle, "unmapping twice") { () throws(GrantStatus) in
                 try GrantTable.unmap(handle, at: address)
             }
         } catch {
@@ -323,42 +322,42 @@ public func guestMain() {
         let readOnly = try GrantedPage(to: me, readOnly: true)
         guard let own = GuestPage() else { throw .noMemory }
         let mine = GrantCopyEnd.frame(own.frame, offset: 0)
-        t.expectStatus(GrantStatusCode.generalError, "a read-only grant as the target") {
+        t.expectStatus(.generalError, "a read-only grant as the target") {
             () throws(GrantStatus) in
             try GrantTable.copy(
                 from: mine, to: .reference(readOnly.reference, of: me, offset: 0), byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.badCopyArgument, "a run across the source page") {
+        t.expectStatus(.badCopyArgument, "a run across the source page") {
             () throws(GrantStatus) in
             try GrantTable.copy(from: .frame(own.frame, offset: 4090), to: mine, byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.badCopyArgument, "a run across the target page") {
+        t.expectStatus(.badCopyArgument, "a run across the target page") {
             () throws(GrantStatus) in
             try GrantTable.copy(from: mine, to: .frame(own.frame, offset: 4095), byteCount: 2)
         }
-        t.expectStatus(GrantStatusCode.badCopyArgument, "5000 bytes") { () throws(GrantStatus) in
+        t.expectStatus(.badCopyArgument, "5000 bytes") { () throws(GrantStatus) in
             try GrantTable.copy(from: mine, to: mine, byteCount: 5000)
         }
-        t.expectStatus(GrantStatusCode.badReference, "a reference beyond the table") {
+        t.expectStatus(.badReference, "a reference beyond the table") {
             () throws(GrantStatus) in
             try GrantTable.copy(
                 from: .reference(GrantReference(rawValue: 0x7FFF_FFFF), of: me, offset: 0), to: mine,
                 byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.generalError, "an entry that is not in use") {
+        t.expectStatus(.generalError, "an entry that is not in use") {
             () throws(GrantStatus) in
             try GrantTable.copy(
                 from: .reference(GrantReference(rawValue: 400), of: me, offset: 0), to: mine, byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.badDomain, "a domain that is not there") { () throws(GrantStatus) in
+        t.expectStatus(.badDomain, "a domain that is not there") { () throws(GrantStatus) in
             try GrantTable.copy(
                 from: .reference(readOnly.reference, of: nobody, offset: 0), to: mine, byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.badPage, "an own page that does not exist") { () throws(GrantStatus) in
+        t.expectStatus(.badPage, "an own page that does not exist") { () throws(GrantStatus) in
             try GrantTable.copy(
                 from: .frame(GuestFrame(rawValue: 0xF_FFFF_FFF0), offset: 0), to: mine, byteCount: 8)
         }
-        t.expectStatus(GrantStatusCode.permissionDenied, "a page of a domain by its number") {
+        t.expectStatus(.permissionDenied, "a page of a domain by its number") {
             () throws(GrantStatus) in
             try GrantTable.copy(from: .frame(own.frame, of: me, offset: 0), to: mine, byteCount: 8)
         }
@@ -426,13 +425,15 @@ public func guestMain() {
             for index in 0..<200 {
                 handles.append(
                     try GrantTable.map(
-                        page.reference, of: me, at: first.address.rawValue + UInt64(index) * 4096
+                        page.reference, of: me,
+                        at: GuestFrame(rawValue: first.rawValue + UInt64(index)).address
                     ).handle)
             }
             let last = MappedPage(unsafeAddress: first.address.rawValue + 199 * 4096)
             t.expectEqual(last.load(at: 0, as: UInt64.self), 5, "a word through the last mapping")
             for index in 0..<200 {
-                try GrantTable.unmap(handles[index], at: first.address.rawValue + UInt64(index) * 4096)
+                try GrantTable.unmap(
+                    handles[index], at: GuestFrame(rawValue: first.rawValue + UInt64(index)).address)
             }
         } catch {
             t.expect(false, "status \(error.rawValue)")

@@ -34,7 +34,7 @@ public func guestMain() {
         try during(&t, id)
         let end = Clock.now + (ends == nil ? second / 2 : seconds * second)
         var slowest: UInt64 = 0
-        while Clock.now < end, try !DomainControl.info(id).has(DomainInfoFlag.shutdown) {
+        while Clock.now < end, try !DomainControl.info(id).has(.shutdown) {
             let asked = Clock.now
             guard let answer = try peer.ask(.identify) else {
                 t.expect(false, "the peer does not answer during the attack")
@@ -47,10 +47,10 @@ public func guestMain() {
         t.expect(slowest < 4 * second, "the peer took \(slowest) ns to answer")
         let info = try DomainControl.info(id)
         if let ends {
-            t.expect(info.has(DomainInfoFlag.shutdown), "the attacker does not end; flags \(hex: info.flags)")
+            t.expect(info.has(.shutdown), "the attacker does not end; flags \(hex: info.flags.rawValue)")
             t.expectEqual(info.shutdownReason, ends, "the attacker's end")
         } else {
-            t.expect(!info.has(DomainInfoFlag.shutdown), "the attacker ended by itself: \(hex: info.flags)")
+            t.expect(!info.has(.shutdown), "the attacker ended by itself: \(hex: info.flags.rawValue)")
         }
         try attacker.destroy()
         t.expectEqual(try SystemControl.physicalInfo().freePages, before, "free pages afterwards")
@@ -117,7 +117,7 @@ public func guestMain() {
             (t: inout Test, id: DomainID) throws(XenError) in
             // The paging pool of `ChildDomain` is 1 MiB.
             let end = Clock.now + 20 * second
-            while Clock.now < end, try !DomainControl.info(id).has(DomainInfoFlag.shutdown) {
+            while Clock.now < end, try !DomainControl.info(id).has(.shutdown) {
                 try Scheduler.sleep(until: Clock.now + 5_000_000)
             }
             let used = before - (try SystemControl.physicalInfo().freePages)
@@ -163,7 +163,7 @@ public func guestMain() {
             for round: UInt32 in 0..<1200 {
                 let reference = GrantReference(rawValue: 8 + round % 32)
                 do throws(GrantStatus) {
-                    let mapping = try GrantTable.map(reference, of: id, at: address)
+                    let mapping = try GrantTable.map(reference, of: id, at: window.address)
                     mapped += 1
                     // Whatever the attacker does to entry and page now: what is mapped stays what it is.
                     let page = MappedPage(unsafeAddress: address)
@@ -172,7 +172,7 @@ public func guestMain() {
                     t.expectEqual(
                         page.load(at: 4088, as: UInt64.self), 0xD0D0_0000 | UInt64(round),
                         "a word of a mapped page")
-                    try GrantTable.unmap(mapping.handle, at: address)
+                    try GrantTable.unmap(mapping.handle, at: window.address)
                 } catch {
                     let known: [Int16] = [
                         GrantStatusCode.generalError, GrantStatusCode.badPage, GrantStatusCode.badReference,
@@ -205,7 +205,7 @@ public func guestMain() {
             guard let window = UnusedFrames.take() else { throw .noMemory }
             let address = window.address.rawValue
             if let mapping = try? GrantTable.map(
-                GrantReference(rawValue: 8 + UInt32(handles.count)), of: id, at: address)
+                GrantReference(rawValue: 8 + UInt32(handles.count)), of: id, at: window.address)
             {
                 handles.append((mapping.handle, address))
             } else {
@@ -223,7 +223,7 @@ public func guestMain() {
         // Not `ChildDomain.destroy`: that waits for the number to go, and our mappings keep it.
         try DomainControl.destroy(id)
         let info = try DomainControl.info(id)
-        t.expect(info.domain == id && info.has(DomainInfoFlag.dying), "it stays, dying: \(hex: info.flags)")
+        t.expect(info.domain == id && info.has(.dying), "it stays, dying: \(hex: info.flags.rawValue)")
         t.expectError(.noSuchDomain, "pausing a dying domain") { () throws(XenError) in
             try DomainControl.pause(id)
         }
@@ -238,7 +238,9 @@ public func guestMain() {
             try peer.ask(.identify) ?? 0, UInt64(peer.id.rawValue), "the peer while a dead domain stays")
         for (handle, address) in handles {
             MappedPage(unsafeAddress: address).store(UInt64(1), at: 0)
-            do throws(GrantStatus) { try GrantTable.unmap(handle, at: address) } catch {
+            do throws(GrantStatus) {
+                try GrantTable.unmap(handle, at: GuestPhysical(rawValue: address))
+            } catch {
                 t.expect(false, "unmapping gave status \(error.rawValue)")
             }
         }

@@ -113,7 +113,7 @@ extension Attack {
         // The maptrack of `ChildDomain` has 4 frames of 256.
         while handles.count < 3000 {
             do throws(GrantStatus) {
-                let address = (emptyFrames + UInt64(handles.count)) << 12
+                let address = GuestFrame(rawValue: emptyFrames + UInt64(handles.count)).address
                 handles.append(
                     try GrantTable.map(GrantReference(rawValue: 500), of: me, at: address).handle)
             } catch {
@@ -126,7 +126,8 @@ extension Attack {
         t.expect(!GrantTable.revoke(GrantReference(rawValue: 500)), "revoking it meanwhile")
         for index in 0..<handles.count {
             do throws(GrantStatus) {
-                try GrantTable.unmap(handles[index], at: (emptyFrames + UInt64(index)) << 12)
+                try GrantTable.unmap(
+                    handles[index], at: GuestFrame(rawValue: emptyFrames + UInt64(index)).address)
             } catch {
                 t.expect(false, "unmapping \(index) gave status \(error.rawValue)")
                 return

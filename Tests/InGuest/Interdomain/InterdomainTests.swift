@@ -125,7 +125,7 @@ public func guestMain() {
         let page = try GrantedPage(to: first.id)
         t.expectStatus(GrantStatusCode.generalError, "domain 0 mapping its grant to the peer") {
             () throws(GrantStatus) in
-            _ = try GrantTable.map(page.reference, of: .zero, at: 0x10_0000_0000)
+            _ = try GrantTable.map(page.reference, of: .zero, at: GuestPhysical(rawValue: 0x10_0000_0000))
         }
         t.expectEqual(page.flags & (reading | writing), 0, "use flags")
         try first.destroy()
@@ -144,7 +144,7 @@ public func guestMain() {
             }
             // The domain is dying as long as somebody holds a page of it.
             if let info = try? DomainControl.info(id), info.domain == id {
-                t.expect(info.has(DomainInfoFlag.dying), "flags \(hex: info.flags)")
+                t.expect(info.has(.dying), "flags \(hex: info.flags.rawValue)")
             } else {
                 t.expect(false, "the domain is gone although its page is mapped")
             }

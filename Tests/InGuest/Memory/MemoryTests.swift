@@ -39,6 +39,10 @@ public func guestMain() {
             .badAddress, "XENMEM_memory_map on unmapped memory")
     }
     suite.test("memory_map_into_a_small_buffer") { t throws(XenError) in
+        let all = try Memory.memoryMap()
+        let first = try Memory.memoryMap(maximum: 1)
+        t.expectEqual(first.count, 1, "regions where there is room for one")
+        t.expect(first.first == all.first, "it is not the first of all")
         guard let page = GuestPage() else { throw .noMemory }
         page.memory.fill(0xFF)
         var block = ArgumentBlock<MemoryMapLayout>()
@@ -86,23 +90,12 @@ public func guestMain() {
     }
     suite.test("decrease_of_what_is_not_there") { t throws(XenError) in
         guard let hole = UnusedFrames.take() else { throw .noMemory }
-        var list: InlineArray<1, UInt64> = [hole.rawValue]
-        let result = Hypercall.withAddress(of: &list) {
-            Memory.changeReservation(MemoryOperation.decreaseReservation, extents: $0, count: 1)
-        }
-        t.expectReturn(result, 0, "decrease of a hole: no extents done")
+        t.expectEqual(Memory.decrease([hole]), 0, "extents of a hole")
     }
     suite.test("counts_not_errors") { t throws(XenError) in
         guard let page = GuestPage() else { throw .noMemory }
-        page.memory.store(page.frame.rawValue, at: 0)
-        t.expectReturn(
-            Memory.changeReservation(MemoryOperation.populatePhysmap, extents: page.memory.address, count: 0),
-            0,
-            "no extents")
-        t.expectReturn(
-            Memory.changeReservation(
-                MemoryOperation.populatePhysmap, extents: page.memory.address, count: 1, order: 60), 0,
-            "order 60")
+        t.expectEqual(Memory.populate([]), 0, "extents of none")
+        t.expectEqual(Memory.populate([page.frame], order: 60), 0, "extents of order 60")
         t.expectReturn(
             Memory.changeReservation(
                 MemoryOperation.populatePhysmap, extents: AddressSpace.testArea, count: 1), 0,
@@ -165,8 +158,7 @@ public func guestMain() {
         guard let frame = UnusedFrames.take() else { throw .noMemory }
         let wanted: XenError = BootInformation.current.isInitialDomain ? .noSuchDomain : .notPermitted
         t.expectError(wanted, "a domain that is not there") { () throws(XenError) in
-            let status = try Memory.mapForeign(GuestFrame(rawValue: 1), of: nobody, at: frame)
-            if status < 0 { throw XenError(rawValue: -status) }
+            try Memory.mapForeign(GuestFrame(rawValue: 1), of: nobody, at: frame)
         }
     }
     suite.test("a_hole_reads_as_ones") { t throws(XenError) in
@@ -224,10 +216,20 @@ public func guestMain() {
         func call(_ operation: UInt32, _ argument: UInt64 = AddressSpace.testArea) -> Int64 {
             Hypercall.invoke(HypercallNumber.memory, UInt64(operation), argument)
         }
-        t.expectReturn(call(MemoryOperation.exchange), .notPermitted, "exchange")
-        t.expectReturn(call(MemoryOperation.getVNUMAInfo), .notSupported, "get_vnumainfo")
+        t.expectReturn(call(MemoryOperation.exchange), .badAddress, "exchange of what is not there")
+        t.expectReturn(call(MemoryOperation.getVNUMAInfo), .badAddress, "get_vnumainfo to what is not there")
+        var nodes = ArgumentBlock<VNUMATopologyLayout>()
+        func nodesOf(_ domain: DomainID) -> Int64 {
+            nodes[.domain] = domain.rawValue
+            return Hypercall.invoke(HypercallNumber.memory, MemoryOperation.getVNUMAInfo, &nodes)
+        }
+        t.expectReturn(nodesOf(.caller), .notSupported, "get_vnumainfo")
+        t.expectReturn(nodesOf(nobody), .noSuchDomain, "get_vnumainfo of nobody")
+        if !isInitialDomain { t.expectReturn(nodesOf(.zero), .notPermitted, "get_vnumainfo of domain 0") }
+        nodes[.padding] = 1
+        t.expectReturn(nodesOf(.caller), .invalidArgument, "get_vnumainfo with something in its padding")
         t.expect(try Memory.maximumMachinePage() > 1024, "maximum_ram_page")
-        t.expectReturn(call(MemoryOperation.increaseReservation), 0, "increase_reservation")
+        t.expectEqual(Memory.increase(extentCount: 1), 0, "extents that increase_reservation gave")
         t.expectEqual(try Memory.reservedDeviceRegionCount(), 0, "reserved regions of devices")
         t.expectReturn(
             call(MemoryOperation.reservedDeviceMemoryMap), .badAddress, "reserved regions to unmapped memory")
@@ -235,9 +237,12 @@ public func guestMain() {
         for operation in [
             MemoryOperation.maximumRAMPage, MemoryOperation.currentReservation,
             MemoryOperation.maximumReservation, MemoryOperation.maximumGuestFrame,
-            MemoryOperation.memoryMap, MemoryOperation.removeFromPhysmap,
+            MemoryOperation.removeFromPhysmap, MemoryOperation.exchange,
         ] {
             t.expectReturn(call(operation | 1 << 6), .invalidArgument, "memory_op \(operation), resumed")
+        }
+        for operation in [MemoryOperation.memoryMap, MemoryOperation.setMemoryMap] {
+            t.expectReturn(call(operation | 1 << 6), .notImplemented, "memory_op \(operation), resumed")
         }
         guard !isInitialDomain else { return }
         for operation in [
@@ -259,9 +264,9 @@ public func guestMain() {
         t.expectError(.notPermitted, "setting the target on demand") { () throws(XenError) in
             _ = try Memory.onDemandTarget(of: .caller, setting: 1)
         }
-        t.expectError(.notPermitted, "its own memory map") { () throws(XenError) in
+        t.expectError(.notPermitted, "the memory map of domain 0") { () throws(XenError) in
             try Memory.setMemoryMap(
-                of: .caller, to: [MemoryRegion(start: 0, byteCount: 4096, type: E820Type.ram)])
+                of: .zero, to: [MemoryRegion(start: 0, byteCount: 4096, type: E820Type.ram)])
         }
         t.expectError(.notPermitted, "removing a page of domain 0") { () throws(XenError) in
             try Memory.removeFromPhysmap(GuestFrame(rawValue: 1), domain: .zero)

@@ -27,25 +27,15 @@ public struct ChildDomain: ~Copyable {
 
     /// Gives the domain memory at the page numbers from `first` on.
     public func populate(_ first: UInt64, count: UInt64) throws(XenError) {
-        var done: UInt64 = 0
-        var list: InlineArray<64, UInt64> = InlineArray(repeating: 0)
-        while done < count {
-            let batch = min(count - done, 64)
-            for index in 0..<Int(batch) { list[index] = first + done + UInt64(index) }
-            let id = self.id
-            let result = Hypercall.withAddress(of: &list) {
-                Memory.changeReservation(
-                    MemoryOperation.populatePhysmap, extents: $0, count: batch, domain: id)
-            }
-            if result != Int64(batch) { throw .noMemory }
-            done += batch
-        }
+        var frames: [GuestFrame] = []
+        frames.reserveCapacity(Int(count))
+        for number in first..<first + count { frames.append(GuestFrame(rawValue: number)) }
+        if Memory.populate(frames, domain: id) != frames.count { throw .noMemory }
     }
     /// Maps one of the domain's pages for as long as `body` runs.
     public func withPage<R>(_ number: UInt64, _ body: (MappedPage) -> R) throws(XenError) -> R {
         guard let frame = ForeignWindow.frame else { throw .noMemory }
-        let status = try Memory.mapForeign(GuestFrame(rawValue: number), of: id, at: frame)
-        if status != 0 { throw XenError(rawValue: -status) }
+        try Memory.mapForeign(GuestFrame(rawValue: number), of: id, at: frame)
         let result = body(MappedPage(unsafeAddress: frame.address.rawValue))
         try Memory.removeFromPhysmap(frame)
         return result
@@ -72,20 +62,8 @@ public struct ChildDomain: ~Copyable {
             cpu[.csAttributes] = 0xA9B
         }
     }
-    private func setContext(_ change: (ABIView<HVMSaveCPULayout>) -> Void) throws(XenError) {
-        guard let page = GuestPage() else { throw .noMemory }
-        let memory = page.memory
-        let header = memory.view(HVMSaveDescriptorLayout.self)
-        header[.typecode] = HVMSaveRecord.header
-        header[.length] = UInt32(HVMSaveHeaderLayout.byteCount)
-        let head = memory.view(HVMSaveHeaderLayout.self, at: 8)
-        head[.magic] = HVMSaveMagic.value
-        head[.version] = HVMSaveMagic.version
-        head[.cpuid] = Processor.cpuid(1).eax
-        let second = memory.view(HVMSaveDescriptorLayout.self, at: 32)
-        second[.typecode] = HVMSaveRecord.cpu
-        second[.length] = UInt32(HVMSaveCPULayout.byteCount)
-        let cpu = memory.view(HVMSaveCPULayout.self, at: 40)
+    private func setContext(_ change: (inout HypercallBlock<HVMSaveCPULayout>) -> Void) throws(XenError) {
+        var cpu = HypercallBlock<HVMSaveCPULayout>()
         cpu[.rflags] = 2
         cpu[.dr6] = 0xFFFF_0FF0
         cpu[.dr7] = 0x400
@@ -99,11 +77,11 @@ public struct ChildDomain: ~Copyable {
         }
         cpu[.trLimit] = 0x67
         cpu[.trAttributes] = 0x8B
-        change(cpu)
-        let last = memory.view(HVMSaveDescriptorLayout.self, at: 40 + HVMSaveCPULayout.byteCount)
-        last[.typecode] = HVMSaveRecord.end
-        try DomainControl.setContext(
-            of: id, at: memory.address, byteCount: UInt32(40 + HVMSaveCPULayout.byteCount + 8))
+        change(&cpu)
+        var context = SavedContext(cpuid: Processor.cpuid(1).eax)
+        context.append(cpu, type: HVMSaveRecord.cpu)
+        context.end()
+        try DomainControl.setContext(of: id, to: context)
     }
 
     /// Populates pages 0 to 7, puts the tiny programs at 0x1000 and a page table for 64-bit code at 0x3000.
@@ -185,10 +163,10 @@ public struct ChildDomain: ~Copyable {
         let end = Clock.now + nanoseconds
         while true {
             let info = try info()
-            if info.has(DomainInfoFlag.shutdown) { return info.shutdownReason }
+            if info.has(.shutdown) { return info.shutdownReason }
             if Clock.now >= end { return nil }
             Events.clear(exception.port)
-            if try self.info().has(DomainInfoFlag.shutdown) { continue }
+            if try self.info().has(.shutdown) { continue }
             try Scheduler.poll(exception.port, until: end)
         }
     }

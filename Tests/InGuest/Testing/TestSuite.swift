@@ -77,6 +77,12 @@ public struct Test: ~Copyable {
             }
         }
     }
+    /// `body` must throw exactly `wanted`.
+    public mutating func expectStatus(
+        _ wanted: GrantStatus, _ what: Text, line: Int = #line, _ body: () throws(GrantStatus) -> Void
+    ) {
+        expectStatus(wanted.rawValue, what, line: line, body)
+    }
     /// `body` must raise the exception `wanted`.
     public mutating func expectFault(
         _ wanted: Fault, _ what: Text, line: Int = #line, _ body: () throws(Fault) -> Void

@@ -3,6 +3,7 @@ import GuestABI
 import GuestTesting
 import SharedMemory
 import XenABI
+import XenBus
 
 /// System time and the per-vCPU timers.
 @c(guest_main)
@@ -42,7 +43,7 @@ public func guestMain() {
         try Scheduler.poll(port.port, until: Clock.now + 100_000_000)
         t.expect(Events.isPending(port.port), "pending after a deadline in the past")
         Events.clear(port.port)
-        try VirtualCPU.setTimer(0, at: 1, flags: SingleshotTimerFlag.future)
+        try VirtualCPU.setTimer(0, at: 1, onlyInFuture: true)
         try VirtualCPU.stopTimer(0)
     }
     suite.test("stop") { t throws(XenError) in
@@ -100,6 +101,53 @@ public func guestMain() {
         }
         t.expect(Clock.now - start >= 4_000_000, "three periods of 2 ms came too soon")
         try VirtualCPU.stopPeriodicTimer(0)
+    }
+    suite.test("waits_with_an_end") { t throws(XenError) in
+        for length: UInt32 in [0, 1, 5, 20] {
+            let start = Clock.now
+            t.expect(!EventLoop.wait(.milliseconds(length)) { false }, "a wait for nothing succeeded")
+            let elapsed = Clock.now - start
+            t.expect(elapsed >= UInt64(length) * 1_000_000, "\(length) ms were over after \(elapsed) ns")
+            t.expect(elapsed < UInt64(length) * 1_000_000 + 500_000_000, "\(length) ms took \(elapsed) ns")
+        }
+        t.expect(EventLoop.wait(.now) { true }, "what holds is too late")
+        // A short wait after a long one that ended early, and within another.
+        var asked = 0
+        t.expect(
+            EventLoop.wait(.seconds(3600)) {
+                asked += 1
+                return asked > 1 || !EventLoop.wait(.milliseconds(2)) { false }
+            }, "a wait in a wait")
+        let start = Clock.now
+        t.expect(!EventLoop.wait(.milliseconds(5)) { false }, "a wait for nothing succeeded")
+        t.expect(Clock.now - start < 500_000_000, "the longer wait before held it")
+        Processor.disableInterrupts()
+    }
+    suite.test("deadlines_at_the_same_time") { t throws(XenError) in
+        let start = Clock.now
+        let late = try Deadline(nanoseconds: 30_000_000)
+        let early = try Deadline(nanoseconds: 5_000_000)
+        Events.wait { early.hasPassed }
+        t.expect(Clock.now - start >= 5_000_000, "the early one came too early")
+        // The timer is set again for the late one.
+        Events.wait { late.hasPassed }
+        t.expect(Clock.now - start >= 30_000_000, "the late one came too early")
+        t.expect(Clock.now - start < 1_000_000_000, "the late one came late")
+        Processor.disableInterrupts()
+    }
+    suite.test("sources_with_a_time") { t throws(XenError) in
+        var next = Clock.now + 3_000_000
+        var runs = 0
+        let source = EventLoop.add(
+            isReady: { false }, deadline: { next },
+            run: {
+                runs += 1
+                next = runs < 3 ? next + 3_000_000 : .max
+            })
+        t.expect(!EventLoop.wait(.milliseconds(30)) { false }, "a wait for nothing succeeded")
+        t.expect(runs == 3, "the source ran \(runs) times")
+        _ = consume source
+        Processor.disableInterrupts()
     }
     suite.test("refusals") { t throws(XenError) in
         t.expectReturn(

@@ -55,46 +55,47 @@ func memoryOperations(_ suite: inout TestSuite) {
         t.expectError(.noSuchDomain, "setting nobody's") { () throws(XenError) in
             _ = try Memory.onDemandTarget(of: nobody, setting: 1)
         }
-        var list: InlineArray<1, UInt64> = [100]
-        let result = Hypercall.withAddress(of: &list) {
-            Memory.changeReservation(
-                MemoryOperation.populatePhysmap, extents: $0, count: 1, domain: id,
-                flags: MemoryFlag.populateOnDemand)
-        }
-        t.expectReturn(result, 0, "populating on demand")
+        t.expectEqual(
+            Memory.populate([GuestFrame(rawValue: 100)], domain: id, flags: .populateOnDemand), 0,
+            "extents populated on demand")
         try child.destroy()
     }
     suite.test("large_extents") { t throws(XenError) in
         let child = try ChildDomain(pageCount: 2048)
         let id = child.id
-        var list: InlineArray<2, UInt64> = [512, 1024]
-        func change(_ operation: UInt32, order: UInt32, count: UInt64 = 2) -> Int64 {
-            Hypercall.withAddress(of: &list) {
-                Memory.changeReservation(operation, extents: $0, count: count, order: order, domain: id)
-            }
-        }
-        t.expectReturn(change(MemoryOperation.populatePhysmap, order: 9), 2, "two extents of 2 MiB")
+        func frames(_ numbers: UInt64...) -> [GuestFrame] { numbers.map { GuestFrame(rawValue: $0) } }
+        let extents = frames(512, 1024)
+        t.expectEqual(Memory.populate(extents, order: 9, domain: id), 2, "extents of 2 MiB")
         t.expectEqual(try child.info().totalPages, 1024, "pages")
         try child.withPage(1024 + 511) { $0.store(UInt64(5), at: 0) }
-        t.expectReturn(change(MemoryOperation.populatePhysmap, order: 9), 0, "over what is there")
+        t.expectEqual(Memory.populate(extents, order: 9, domain: id), 0, "extents over what is there")
         // A page out of the middle, then the rest.
-        list = [700, 0]
-        t.expectReturn(change(MemoryOperation.decreaseReservation, order: 0, count: 1), 1, "one page of them")
+        t.expectEqual(Memory.decrease(frames(700), domain: id), 1, "pages taken out of them")
         t.expectEqual(try child.info().totalPages, 1023, "pages without it")
-        list = [1024, 512]
-        t.expectReturn(change(MemoryOperation.decreaseReservation, order: 9), 1, "the extents: one is whole")
-        t.expectReturn(change(MemoryOperation.populatePhysmap, order: 19), 0, "order 19")
-        list = [1 << 35, 0]
+        t.expectEqual(
+            Memory.decrease(frames(1024, 512), order: 9, domain: id), 1, "extents given back: one is whole")
+        t.expectEqual(Memory.populate(extents, order: 19, domain: id), 0, "extents of order 19")
+        t.expectEqual(Memory.populate(frames(1 << 35), domain: id), 0, "frames beyond the limit")
+        var list: InlineArray<2, UInt64> = [1 << 35, 0]
         t.expectReturn(
-            change(MemoryOperation.populatePhysmap, order: 0, count: 1), 0, "a frame beyond the limit")
-        t.expectReturn(
-            change(MemoryOperation.populatePhysmap, order: 0, count: 1 << 40), 0, "too many extents")
+            Hypercall.withAddress(of: &list) {
+                Memory.changeReservation(
+                    MemoryOperation.populatePhysmap, extents: $0, count: 1 << 40, domain: id)
+            }, 0, "too many extents")
         try child.destroy()
     }
     suite.test("memory_map_of_another") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
         let child = try ChildDomain(pageCount: 4)
         let id = child.id
+        let region = MemoryRegion(start: 0, byteCount: 4096, type: E820Type.ram)
+        try Memory.setMemoryMap(of: id, to: [region, region])
+        try Memory.setMemoryMap(of: id, to: [])
+        t.expectError(.invalidArgument, "1025 entries") { () throws(XenError) in
+            try Memory.setMemoryMap(of: id, to: [MemoryRegion](repeating: region, count: 1025))
+        }
+        t.expectError(.noSuchDomain, "of nobody") { () throws(XenError) in
+            try Memory.setMemoryMap(of: nobody, to: [region])
+        }
         func set(_ id: DomainID, _ count: UInt32, at address: UInt64) -> Int64 {
             var block = ArgumentBlock<ForeignMemoryMapLayout>()
             block[.domain] = id.rawValue
@@ -102,10 +103,6 @@ func memoryOperations(_ suite: inout TestSuite) {
             block[.buffer] = address
             return Hypercall.invoke(HypercallNumber.memory, MemoryOperation.setMemoryMap, &block)
         }
-        t.expectReturn(set(id, 2, at: page.memory.address), 0, "two entries")
-        t.expectReturn(set(id, 0, at: nowhere), 0, "none")
-        t.expectReturn(set(id, 1025, at: page.memory.address), .invalidArgument, "1025 entries")
-        t.expectReturn(set(nobody, 1, at: page.memory.address), .noSuchDomain, "of nobody")
         t.expectReturn(set(id, 1, at: nowhere), .badAddress, "from unmapped memory")
         let free = try SystemControl.physicalInfo().freePages
         for _ in 0..<50 { _ = set(id, 100, at: nowhere) }
@@ -114,67 +111,64 @@ func memoryOperations(_ suite: inout TestSuite) {
     }
     suite.test("resources") { t throws(XenError) in
         let child = try ChildDomain(pageCount: 4)
-        guard let window = UnusedFrames.take(), let page = GuestPage() else { throw .noMemory }
-        func acquire(
-            _ id: DomainID, type: UInt16 = ResourceType.grantTable, resource: UInt32 = 0, count: UInt32 = 1,
-            first: UInt64 = 0, padding: UInt32 = 0, list: UInt64
-        ) -> Int64 {
+        let id = child.id
+        guard let window = UnusedFrames.take() else { throw .noMemory }
+        try Memory.map(.grantTable, of: id, at: [window])
+        try Memory.removeFromPhysmap(window)
+        func expectRefusal(
+            _ wanted: XenError, _ what: Text, _ resource: DomainResource = .grantTable, of id: DomainID,
+            from first: UInt64 = 0
+        ) {
+            t.expectError(wanted, what) { () throws(XenError) in
+                try Memory.map(resource, of: id, from: first, at: [window])
+            }
+        }
+        expectRefusal(.noSuchDomain, "of nobody", of: nobody)
+        expectRefusal(.notSupported, "an ioreq server", .ioreqServer(0), of: id)
+        expectRefusal(.invalidArgument, "type 9", DomainResource(type: 9, id: 0), of: id)
+        expectRefusal(.invalidArgument, "status frames", .grantStatus, of: id)
+        expectRefusal(.invalidArgument, "a frame beyond the table", of: id, from: 4)
+        expectRefusal(.invalidArgument, "frame 0xffffffffffffffff", of: id, from: UInt64.max)
+        func acquire(padding: UInt32 = 0, list: UInt64) -> Int64 {
             var block = ArgumentBlock<AcquireResourceLayout>()
             block[.domain] = id.rawValue
-            block[.type] = type
-            block[.id] = resource
-            block[.frameCount] = count
+            block[.type] = ResourceType.grantTable
+            block[.frameCount] = 1
             block[.padding] = padding
-            block[.frame] = first
             block[.frameList] = list
             return Hypercall.invoke(HypercallNumber.memory, MemoryOperation.acquireResource, &block)
         }
-        let list = page.memory.address
-        page.memory.store(window.rawValue, at: 0)
-        t.expectReturn(acquire(child.id, list: list), 0, "the first frame")
-        try Memory.removeFromPhysmap(window)
-        t.expectReturn(acquire(child.id, padding: 1, list: list), .invalidArgument, "padding that is not 0")
-        t.expectReturn(acquire(nobody, list: list), .noSuchDomain, "of nobody")
-        t.expectReturn(acquire(child.id, type: 0, list: list), .notSupported, "an ioreq server")
-        t.expectReturn(acquire(child.id, type: 9, list: list), .invalidArgument, "type 9")
-        t.expectReturn(acquire(child.id, resource: 1, list: list), .invalidArgument, "status frames")
-        t.expectReturn(acquire(child.id, count: 1, list: 0), .invalidArgument, "a frame without a list")
-        t.expectReturn(acquire(child.id, first: 4, list: list), .invalidArgument, "a frame beyond the table")
-        t.expectReturn(
-            acquire(child.id, first: UInt64.max, list: list), .invalidArgument, "frame 0xffffffffffffffff")
-        t.expectReturn(acquire(child.id, list: nowhere), .badAddress, "a list that is not there")
+        t.expectReturn(acquire(padding: 1, list: nowhere), .invalidArgument, "padding that is not 0")
+        t.expectReturn(acquire(list: 0), .invalidArgument, "a frame without a list")
+        t.expectReturn(acquire(list: nowhere), .badAddress, "a list that is not there")
         try child.destroy()
     }
     suite.test("batches") { t throws(XenError) in
         guard let window = UnusedFrames.take(), let page = GuestPage() else { throw .noMemory }
         let child = try ChildDomain(pageCount: 8)
         try child.populate(0, count: 4)
+        let wanted = [0, 9, 1, 2].map { GuestFrame(rawValue: $0) }
+        let places = [GuestFrame](repeating: window, count: 4)
+        let errors = try Memory.mapForeign(wanted, of: child.id, at: places)
+        for index in 0..<4 {
+            t.expect(errors[index] == (index == 1 ? .invalidArgument : nil), "the error of \(index)")
+        }
+        try Memory.removeFromPhysmap(window)
+        let none = try Memory.mapForeign([wanted[0]], of: nobody, at: [window])
+        t.expect(none == [.noSuchDomain], "the error of nobody's")
         func batch(
-            _ space: UInt32, foreign: DomainID, size: UInt16 = 4, domain: DomainID = .caller,
-            indexes: UInt64? = nil
+            _ space: UInt32, foreign: DomainID, domain: DomainID = .caller, indexes: UInt64? = nil
         ) -> Int64 {
             var block = ArgumentBlock<AddToPhysmapBatchLayout>()
             block[.domain] = domain.rawValue
             block[.space] = UInt16(space)
-            block[.size] = size
+            block[.size] = 4
             block[.foreignDomain] = foreign.rawValue
             block[.indexes] = indexes ?? page.memory.address
             block[.guestFrames] = page.memory.address + 1024
             block[.errors] = page.memory.address + 2048
             return Hypercall.invoke(HypercallNumber.memory, MemoryOperation.addToPhysmapBatch, &block)
         }
-        for index in 0..<4 {
-            page.memory.store(UInt64([0, 9, 1, 2][index]), at: index * 8)
-            page.memory.store(window.rawValue, at: 1024 + index * 8)
-            page.memory.store(Int32(1), at: 2048 + index * 4)
-        }
-        t.expectReturn(batch(PhysmapSpace.foreignGuestFrame, foreign: child.id), 0, "a batch of four")
-        for index in 0..<4 {
-            let wanted = index == 1 ? -XenError.invalidArgument.rawValue : 0
-            t.expectEqual(
-                page.memory.load(at: 2048 + index * 4, as: Int32.self), wanted, "status of \(index)")
-        }
-        try Memory.removeFromPhysmap(window)
         t.expectReturn(
             batch(PhysmapSpace.guestFrameRange, foreign: .zero), .notSupported, "a range inside a batch")
         t.expectReturn(
@@ -186,69 +180,64 @@ func memoryOperations(_ suite: inout TestSuite) {
         t.expectReturn(
             batch(PhysmapSpace.foreignGuestFrame, foreign: child.id, indexes: nowhere), .badAddress,
             "a list that is not there")
-        t.expectReturn(batch(PhysmapSpace.foreignGuestFrame, foreign: nobody, size: 1), 0, "of nobody")
-        t.expectEqual(
-            page.memory.load(at: 2048, as: Int32.self), -XenError.noSuchDomain.rawValue, "status of nobody's")
         try child.destroy()
     }
     suite.test("page_types") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
         let child = try ChildDomain(pageCount: 4)
         let id = child.id
         try child.populate(5, count: 1)
-        func types(_ count: UInt64, at address: UInt64) -> Int64 {
-            domctl(DomctlOperation.getPageFrameInfo3, id) { block in
-                block[Field<DomctlPageFrameInfo3Layout, UInt64>.count, at: body] = count
-                block[Field<DomctlPageFrameInfo3Layout, UInt64>.array, at: body] = address
-            }
+        let frames: [UInt64] = [5, 6, UInt64.max]
+        let kinds = try DomainControl.pageKinds(of: frames.map { GuestFrame(rawValue: $0) }, in: id)
+        t.expect(kinds == [.memory, .hole, .hole], "a page, a hole and no frame")
+        t.expectError(.tooBig, "1025 frames") { () throws(XenError) in
+            _ = try DomainControl.pageKinds(
+                of: [GuestFrame](repeating: GuestFrame(rawValue: 5), count: 1025), in: id)
         }
-        page.memory.store(UInt64(5), at: 0)
-        page.memory.store(UInt64(6), at: 8)
-        page.memory.store(UInt64.max, at: 16)
-        t.expectReturn(types(3, at: page.memory.address), 0, "three frames")
-        t.expectEqual(page.memory.load(at: 0, as: UInt64.self), 0, "type of a page")
-        t.expectEqual(
-            page.memory.load(at: 8, as: UInt64.self), UInt64(PageFrameType.invalid), "type of a hole")
-        t.expectEqual(
-            page.memory.load(at: 16, as: UInt64.self), UInt64(PageFrameType.invalid), "type of no frame")
-        t.expectReturn(types(1025, at: page.memory.address), .tooBig, "1025 frames")
-        t.expectReturn(types(1, at: nowhere), .badAddress, "a list that is not there")
+        t.expectReturn(
+            domctl(DomctlOperation.getPageFrameInfo3, id) { block in
+                block[Field<DomctlPageFrameInfo3Layout, UInt64>.count, at: body] = 1
+                block[Field<DomctlPageFrameInfo3Layout, UInt64>.array, at: body] = nowhere
+            }, .badAddress, "a list that is not there")
         try child.destroy()
     }
     suite.test("memory_of_another_by_its_addresses") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
         let child = try ChildDomain(pageCount: 16)
         let id = child.id
         try child.populate(0, count: 4)
-        var left: UInt32 = 0
-        func access(
-            _ address: UInt64, _ length: UInt32, writes: Bool, buffer: UInt64, of id: DomainID
-        ) -> Int64 {
-            domctl(DomctlOperation.gdbsxGuestMemoryIO, id) { block in
-                block[Field<DomctlGuestMemoryIOLayout, UInt64>.guestAddress, at: body] = address
-                block[Field<DomctlGuestMemoryIOLayout, UInt64>.buffer, at: body] = buffer
-                block[Field<DomctlGuestMemoryIOLayout, UInt32>.length, at: body] = length
-                block[Field<DomctlGuestMemoryIOLayout, UInt8>.isWrite, at: body] = writes ? 1 : 0
-            } check: {
-                left = $0[Field<DomctlGuestMemoryIOLayout, UInt32>.remaining, at: body]
+        func expectRefusal(
+            _ wanted: GuestMemoryError, _ what: Text, _ address: UInt64, _ byteCount: Int, of id: DomainID
+        ) {
+            do throws(GuestMemoryError) {
+                _ = try DomainControl.readMemory(
+                    of: id, at: GuestLinear(rawValue: address), byteCount: byteCount)
+                t.expect(false, "\(what) succeeded")
+            } catch {
+                t.expect(error == wanted, "\(what) gave \(error.error), \(error.remaining) left")
             }
         }
-        let own = page.memory.address
-        page.memory.store(UInt64(0xFEED), at: 0)
-        t.expectReturn(access(0x1FFC, 8, writes: true, buffer: own, of: id), 0, "a word across two pages")
-        t.expectEqual(left, 0, "bytes left")
-        page.memory.store(UInt64(0), at: 0)
-        t.expectReturn(access(0x1FFC, 8, writes: false, buffer: own, of: id), 0, "reading it back")
-        t.expectEqual(page.memory.load(at: 0, as: UInt64.self), 0xFEED, "the word")
+        let border = GuestLinear(rawValue: 0x1FFC)
+        do throws(GuestMemoryError) {
+            var word = HypercallBuffer(byteCount: 8)
+            word.store(UInt64(0xFEED_0000_BEEF), at: 0)
+            try DomainControl.writeMemory(of: id, at: border, word)
+            let back = try DomainControl.readMemory(of: id, at: border, byteCount: 8)
+            t.expect(back == word, "a word across two pages is \(hex: back.load(at: 0, as: UInt64.self))")
+        } catch {
+            t.expect(false, "a word across two pages gave \(error.error), \(error.remaining) left")
+        }
+        t.expectEqual(
+            try child.withPage(2) { $0.load(at: 0, as: UInt32.self) }, 0xFEED, "the half in the next page")
+        expectRefusal(
+            GuestMemoryError(error: .badAddress, remaining: 8), "beyond its memory", 0x3FF8, 16, of: id)
+        expectRefusal(GuestMemoryError(error: .invalidArgument, remaining: 8), "its own", 0, 8, of: .zero)
         t.expectReturn(
-            access(0x3FF8, 16, writes: false, buffer: own, of: id), .badAddress, "beyond its memory")
-        t.expectEqual(left, 8, "bytes that could not be read")
-        t.expectReturn(
-            access(0, 8, writes: false, buffer: nowhere, of: id), .badAddress, "to unmapped memory")
-        t.expectReturn(access(0, 8, writes: false, buffer: own, of: .zero), .invalidArgument, "its own")
+            domctl(DomctlOperation.gdbsxGuestMemoryIO, id) { block in
+                block[Field<DomctlGuestMemoryIOLayout, UInt64>.buffer, at: body] = nowhere
+                block[Field<DomctlGuestMemoryIOLayout, UInt32>.length, at: body] = 8
+            }, .badAddress, "to unmapped memory")
         let bare = try DomainControl.create(vcpuCount: 1)
-        t.expectReturn(
-            access(0, 8, writes: false, buffer: own, of: bare), .noSuchDomain, "a domain without vCPU")
+        expectRefusal(
+            GuestMemoryError(error: .noSuchDomain, remaining: 8), "a domain without vCPU", 0, 8, of: bare)
         try DomainControl.destroy(bare)
         try child.destroy()
     }

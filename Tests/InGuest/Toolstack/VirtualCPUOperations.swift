@@ -26,135 +26,155 @@ func virtualCPUOperations(_ suite: inout TestSuite) {
     suite.test("vcpu_info") { t throws(XenError) in
         let child = try ChildDomain(pageCount: 4)
         let id = child.id
-        var online: UInt8 = 9
-        func info(_ vcpu: UInt32, of id: DomainID) -> Int64 {
-            domctl(DomctlOperation.getVCPUInfo, id) { block in
-                block[Field<DomctlVCPUInfoLayout, UInt32>.vcpu, at: body] = vcpu
-            } check: {
-                online = $0[Field<DomctlVCPUInfoLayout, UInt8>.online, at: body]
+        t.expect(try !DomainControl.state(ofVCPU: 0, of: id).isOnline, "vCPU 0 is online before it starts")
+        let own = try DomainControl.state(ofVCPU: 0, of: .zero)
+        t.expect(own.isOnline && own.isRunning && !own.isBlocked, "this vCPU does not run")
+        t.expect(own.cpuTime > 0, "this vCPU took no time")
+        t.expectEqual(own.cpu, 0, "its CPU")
+        for vcpu in [1, UInt32.max] {
+            t.expectError(.noSuchDomain, "vCPU \(vcpu)") { () throws(XenError) in
+                _ = try DomainControl.state(ofVCPU: vcpu, of: id)
             }
         }
-        t.expectReturn(info(0, of: id), 0, "vCPU 0")
-        t.expectEqual(online, 0, "online before it starts")
-        t.expectReturn(info(0, of: .zero), 0, "its own")
-        t.expectEqual(online, 1, "this vCPU is online")
-        t.expectReturn(info(1, of: id), .noSuchDomain, "vCPU 1")
-        t.expectReturn(info(UInt32.max, of: id), .noSuchDomain, "vCPU 0xffffffff")
         try child.destroy()
     }
     suite.test("affinity") { t throws(XenError) in
-        guard let page = GuestPage() else { throw .noMemory }
         let child = try ChildDomain(pageCount: 4)
         let id = child.id
-        func affinity(
-            _ operation: UInt32, _ vcpu: UInt32, flags: UInt32, hard: UInt64, bits: UInt32 = 64,
-            soft: UInt64 = 0
-        ) -> Int64 {
-            domctl(operation, id) { block in
-                block[Field<DomctlVCPUAffinityLayout, UInt32>.vcpu, at: body] = vcpu
-                block[Field<DomctlVCPUAffinityLayout, UInt32>.flags, at: body] = flags
-                block[Field<DomctlVCPUAffinityLayout, UInt64>.hardBitmap, at: body] = hard
-                block[Field<DomctlVCPUAffinityLayout, UInt32>.hardBitCount, at: body] = bits
-                block[Field<DomctlVCPUAffinityLayout, UInt64>.softBitmap, at: body] = soft
-                block[Field<DomctlVCPUAffinityLayout, UInt32>.softBitCount, at: body] = 64
-            }
+        try DomainControl.setAffinity(.hard, ofVCPU: 0, of: id, to: NumberSet(0))
+        let hard = try DomainControl.affinity(.hard, ofVCPU: 0, of: id)
+        t.expect(hard == NumberSet(0), "\(hard.count) CPUs in the hard affinity")
+        t.expect(
+            try DomainControl.affinity(.soft, ofVCPU: 0, of: id).contains(0), "CPU 0 is not in the soft one")
+        t.expectError(.invalidArgument, "no CPU") { () throws(XenError) in
+            try DomainControl.setAffinity(.hard, ofVCPU: 0, of: id, to: NumberSet())
+        }
+        t.expectError(.noSuchDomain, "setting vCPU 5's") { () throws(XenError) in
+            try DomainControl.setAffinity(.hard, ofVCPU: 5, of: id, to: NumberSet(0))
+        }
+        t.expectError(.noSuchDomain, "getting vCPU 5's") { () throws(XenError) in
+            _ = try DomainControl.affinity(.hard, ofVCPU: 5, of: id)
+        }
+        t.expectError(.invalidArgument, "a map that is too long") { () throws(XenError) in
+            _ = try DomainControl.affinity(.hard, ofVCPU: 0, of: id, capacity: 65537)
         }
         let set = DomctlOperation.setVCPUAffinity
         let get = DomctlOperation.getVCPUAffinity
-        let map = page.memory.address
-        page.memory.store(UInt64(1), at: 0)
-        t.expectReturn(affinity(set, 0, flags: VCPUAffinityFlag.hard, hard: map), 0, "hard affinity to CPU 0")
-        page.memory.store(UInt64(0xFF), at: 0)
-        t.expectReturn(affinity(get, 0, flags: VCPUAffinityFlag.hard, hard: map), 0, "asking for it")
-        t.expectEqual(page.memory.load(at: 0, as: UInt64.self), 1, "the hard affinity")
-        t.expectReturn(
-            affinity(get, 0, flags: VCPUAffinityFlag.soft, hard: 0, soft: map + 8), 0, "soft affinity")
-        page.memory.store(UInt64(0), at: 0)
-        t.expectReturn(
-            affinity(set, 0, flags: VCPUAffinityFlag.hard, hard: map), .invalidArgument, "no CPU")
-        t.expectReturn(affinity(set, 0, flags: 0, hard: map), .invalidArgument, "neither hard nor soft")
-        t.expectReturn(affinity(set, 0, flags: 0x80, hard: map), .invalidArgument, "flag 0x80")
-        t.expectReturn(affinity(set, 5, flags: 1, hard: map), .noSuchDomain, "vCPU 5")
-        t.expectReturn(affinity(get, 5, flags: 1, hard: map), .noSuchDomain, "vCPU 5")
-        t.expectReturn(affinity(get, 0, flags: 0, hard: map), .invalidArgument, "neither hard nor soft")
-        t.expectReturn(affinity(set, 0, flags: 1, hard: nowhere), .badAddress, "a map that is not there")
-        t.expectReturn(affinity(get, 0, flags: 1, hard: nowhere), .badAddress, "a map that is not there")
-        t.expectReturn(
-            affinity(get, 0, flags: 1, hard: map, bits: 65537), .invalidArgument, "a map that is too long")
-        func nodes(_ operation: UInt32, _ address: UInt64, _ bits: UInt32 = 64) -> Int64 {
+        func affinity(_ operation: UInt32, flags: UInt32) -> Int64 {
             domctl(operation, id) { block in
-                block[Field<DomctlNodeAffinityLayout, UInt64>.bitmap, at: body] = address
-                block[Field<DomctlNodeAffinityLayout, UInt32>.bitCount, at: body] = bits
+                block[Field<DomctlVCPUAffinityLayout, UInt32>.flags, at: body] = flags
+                block[Field<DomctlVCPUAffinityLayout, UInt64>.hardBitmap, at: body] = nowhere
+                block[Field<DomctlVCPUAffinityLayout, UInt32>.hardBitCount, at: body] = 64
             }
         }
-        page.memory.store(UInt64(1), at: 0)
-        t.expectReturn(nodes(DomctlOperation.setNodeAffinity, map), 0, "setnodeaffinity")
-        page.memory.store(UInt64(2), at: 0)
-        t.expectReturn(
-            nodes(DomctlOperation.setNodeAffinity, map), .invalidArgument, "a node that is not there")
-        t.expectReturn(
-            nodes(DomctlOperation.setNodeAffinity, nowhere), .badAddress, "a map that is not there")
-        t.expectReturn(nodes(DomctlOperation.getNodeAffinity, map), 0, "getnodeaffinity")
-        t.expectEqual(page.memory.load(at: 0, as: UInt64.self), 1, "the nodes")
-        t.expectReturn(
-            nodes(DomctlOperation.getNodeAffinity, nowhere), .badAddress, "a map that is not there")
-        t.expectReturn(
-            nodes(DomctlOperation.getNodeAffinity, map, 65537), .invalidArgument, "a map that is too long")
+        t.expectReturn(affinity(set, flags: 0), .invalidArgument, "neither hard nor soft")
+        t.expectReturn(affinity(get, flags: 0), .invalidArgument, "neither hard nor soft")
+        t.expectReturn(affinity(set, flags: 0x80), .invalidArgument, "flag 0x80")
+        t.expectReturn(affinity(set, flags: 1), .badAddress, "a map that is not there")
+        t.expectReturn(affinity(get, flags: 1), .badAddress, "a map that is not there")
+
+        try DomainControl.setNodes(of: id, to: NumberSet(0))
+        t.expectError(.invalidArgument, "a node that is not there") { () throws(XenError) in
+            try DomainControl.setNodes(of: id, to: NumberSet(1))
+        }
+        t.expect(try DomainControl.nodes(of: id) == NumberSet(0), "the nodes are not as set")
+        t.expectError(.invalidArgument, "a map that is too long") { () throws(XenError) in
+            _ = try DomainControl.nodes(of: id, capacity: 65537)
+        }
+        for operation in [DomctlOperation.setNodeAffinity, DomctlOperation.getNodeAffinity] {
+            t.expectReturn(
+                domctl(operation, id) { block in
+                    block[Field<DomctlNodeAffinityLayout, UInt64>.bitmap, at: body] = nowhere
+                    block[Field<DomctlNodeAffinityLayout, UInt32>.bitCount, at: body] = 64
+                }, .badAddress, "a map that is not there")
+        }
         try child.destroy()
     }
     suite.test("vcpu_context") { t throws(XenError) in
-        guard let first = GuestPage(), let second = GuestPage() else { throw .noMemory }
-        // 5168 bytes: two pages side by side.
-        guard AddressSpace.map(first.frame, at: nowhere + 0x1_0000, .writable),
-            AddressSpace.map(second.frame, at: nowhere + 0x1_1000, .writable)
-        else { throw .noMemory }
         let child = try ChildDomain(pageCount: 16)
         let id = child.id
-        func context(_ operation: UInt32, _ vcpu: UInt32, _ address: UInt64, of id: DomainID) -> Int64 {
-            domctl(operation, id) { block in
-                block[Field<DomctlVCPUContextLayout, UInt32>.vcpu, at: body] = vcpu
-                block[Field<DomctlVCPUContextLayout, UInt64>.context, at: body] = address
-            }
+        func registers(
+            _ vcpu: UInt32, of id: DomainID
+        ) throws(XenError) -> HypercallBlock<VCPUGuestContextLayout> {
+            try DomainControl.registers(ofVCPU: vcpu, of: id)
         }
-        let get = DomctlOperation.getVCPUContext
-        let set = DomctlOperation.setVCPUContext
-        let buffer = nowhere + 0x1_0000
-        t.expectReturn(context(get, 0, buffer, of: id), .noData, "before it has any")
+        t.expectError(.noData, "before it has any") { () throws(XenError) in _ = try registers(0, of: id) }
         try child.loadTinyPrograms()
         try child.setEntry64(0x1200, rbx: 0x1234, pageTable: 0x3000)
-        t.expectReturn(context(get, 0, buffer, of: id), 0, "getvcpucontext")
-        t.expectEqual(first.memory.load(at: 552 + 8, as: UInt64.self), 0x1234, "RBX")
-        t.expectEqual(first.memory.load(at: 648, as: UInt64.self), 0x1200, "RIP")
-        t.expectEqual(second.memory.load(at: 4984 + 24 - 4096, as: UInt64.self), 0x3000, "CR3")
-        t.expectReturn(context(get, 1, buffer, of: id), .noSuchDomain, "vCPU 1")
-        t.expectReturn(context(get, 0, buffer, of: .zero), .invalidArgument, "its own")
-        t.expectReturn(context(get, 0, nowhere, of: id), .badAddress, "to unmapped memory")
-        first.memory.store(UInt64(0x1000), at: 648)
-        first.memory.store(UInt64(ShutdownReason.reboot), at: 552 + 8)
-        t.expectReturn(context(set, 0, buffer, of: id), 0, "setvcpucontext")
-        first.memory.store(UInt64(1) << 17, at: 664)
-        t.expectReturn(
-            context(set, 0, buffer, of: id), .invalidArgument, "flags that long mode does not know")
-        t.expectReturn(context(set, 1, buffer, of: id), .noSuchDomain, "vCPU 1")
-        t.expectReturn(context(set, 0, buffer, of: .zero), .invalidArgument, "its own")
-        t.expectReturn(context(set, 0, nowhere, of: id), .badAddress, "from unmapped memory")
+        var found = try registers(0, of: id)
+        t.expectEqual(found[.rbx], 0x1234, "RBX")
+        t.expectEqual(found[.rip], 0x1200, "RIP")
+        t.expectEqual(
+            found[Field<VCPUGuestContextLayout, UInt64>.controlRegisters.element(3)], 0x3000, "CR3")
+        t.expectError(.noSuchDomain, "vCPU 1") { () throws(XenError) in _ = try registers(1, of: id) }
+        t.expectError(.invalidArgument, "its own") { () throws(XenError) in _ = try registers(0, of: .zero) }
+        found[.rip] = 0x1000
+        found[.rbx] = UInt64(ShutdownReason.reboot)
+        try DomainControl.setRegisters(ofVCPU: 0, of: id, to: found)
+        func expectRefusal(
+            _ wanted: XenError, _ what: Text, _ vcpu: UInt32, of id: DomainID,
+            _ change: (inout HypercallBlock<VCPUGuestContextLayout>) -> Void = { _ in }
+        ) {
+            var values = found
+            change(&values)
+            t.expectError(wanted, what) { () throws(XenError) in
+                try DomainControl.setRegisters(ofVCPU: vcpu, of: id, to: values)
+            }
+        }
+        expectRefusal(.invalidArgument, "flags that long mode does not know", 0, of: id) {
+            $0[.rflags] = 1 << 17
+        }
+        expectRefusal(.noSuchDomain, "vCPU 1", 1, of: id)
+        expectRefusal(.invalidArgument, "its own", 0, of: .zero)
+        for operation in [DomctlOperation.getVCPUContext, DomctlOperation.setVCPUContext] {
+            t.expectReturn(
+                domctl(operation, id) { block in
+                    block[Field<DomctlVCPUContextLayout, UInt64>.context, at: body] = nowhere
+                }, .badAddress, "domctl \(operation) with unmapped memory")
+        }
         // It runs what was set, not what the save record said.
         try child.unpause()
         t.expectEqual(try child.waitForShutdown() ?? 99, ShutdownReason.reboot, "reason")
-        t.expectReturn(context(set, 0, 0, of: id), 0, "resetting the vCPU")
-        t.expectReturn(context(get, 0, buffer, of: id), .noData, "after the reset")
+        try DomainControl.reset(vcpu: 0, of: id)
+        t.expectError(.noData, "after the reset") { () throws(XenError) in _ = try registers(0, of: id) }
         try child.destroy()
-        AddressSpace.unmap(at: buffer)
-        AddressSpace.unmap(at: buffer + 4096)
     }
     suite.test("save_records") { t throws(XenError) in
-        guard let page = GuestPage(), let other = GuestPage() else { throw .noMemory }
-        _ = other.frame
         let child = try ChildDomain(pageCount: 16)
         let id = child.id
         try child.loadTinyPrograms()
         try child.setEntry32(0x1100)
-        func context(_ operation: UInt32, _ address: UInt64, _ size: UInt32, of id: DomainID) -> Int64 {
+        let size = try DomainControl.contextByteCount(of: id)
+        let saved = try DomainControl.context(of: id)
+        t.expectEqual(saved.buffer.byteCount, size, "bytes")
+        let header = saved.block(HVMSaveHeaderLayout.self, type: HVMSaveRecord.header)
+        t.expectEqual(header?[.magic] ?? 0, HVMSaveMagic.value, "the header's magic")
+        t.expectEqual(
+            saved.block(HVMSaveCPULayout.self, type: HVMSaveRecord.cpu)?[.rip] ?? 0, 0x1100, "RIP")
+        // What was saved can be loaded, and is there again.
+        try child.setEntry32(0x1300)
+        try DomainControl.setContext(of: id, to: saved)
+        let again = try DomainControl.context(of: id)
+        t.expect(again.records == saved.records, "other records than were loaded")
+        t.expectEqual(
+            again.block(HVMSaveCPULayout.self, type: HVMSaveRecord.cpu)?[.rip] ?? 0, 0x1100,
+            "RIP after loading")
+        func expectRefusal(_ wanted: XenError, _ what: Text, _ byteCount: Int, of id: DomainID) {
+            t.expectError(wanted, what) { () throws(XenError) in
+                try DomainControl.setContext(
+                    of: id, to: SavedContext(HypercallBuffer(byteCount: byteCount)))
+            }
+        }
+        expectRefusal(.invalidArgument, "its own", 0, of: .zero)
+        expectRefusal(.noData, "half a descriptor", 4, of: id)
+        expectRefusal(.invalidArgument, "an end without start", 100, of: id)
+        t.expectError(.invalidArgument, "asking for its own") { () throws(XenError) in
+            _ = try DomainControl.contextByteCount(of: .zero)
+        }
+        t.expectError(.noSpace, "a byte too few") { () throws(XenError) in
+            _ = try DomainControl.context(of: id, byteCount: size - 1)
+        }
+        func context(_ operation: UInt32, _ address: UInt64, _ size: UInt32) -> Int64 {
             domctl(operation, id) { block in
                 block[Field<DomctlHVMContextLayout, UInt32>.size, at: body] = size
                 block[Field<DomctlHVMContextLayout, UInt64>.buffer, at: body] = address
@@ -162,88 +182,78 @@ func virtualCPUOperations(_ suite: inout TestSuite) {
         }
         let get = DomctlOperation.getHVMContext
         let set = DomctlOperation.setHVMContext
-        t.expectReturn(context(get, 0, 0, of: .zero), .invalidArgument, "its own")
-        t.expectReturn(context(set, 0, 0, of: .zero), .invalidArgument, "its own")
-        let size = try DomainControl.context(of: id, at: 0, byteCount: 0)
-        t.expectReturn(context(get, page.memory.address, size - 1, of: id), .noSpace, "a byte too few")
-        t.expectReturn(context(get, nowhere, size, of: id), .badAddress, "to unmapped memory")
-        t.expectReturn(context(set, page.memory.address, 4 << 20 | 1, of: id), .tooBig, "more than 4 MiB")
-        t.expectReturn(context(set, page.memory.address, 4, of: id), .noData, "half a descriptor")
-        t.expectReturn(context(set, nowhere, 100, of: id), .badAddress, "from unmapped memory")
-        page.memory.fill(0)
-        t.expectReturn(
-            context(set, page.memory.address, 100, of: id), .invalidArgument, "an end without start")
-        func part(_ type: UInt32, _ instance: UInt32, _ address: UInt64, _ size: UInt64, of id: DomainID)
-            -> Int64
-        {
-            domctl(DomctlOperation.getHVMContextPartial, id) { block in
-                block[Field<DomctlHVMContextPartialLayout, UInt32>.type, at: body] = type
-                block[Field<DomctlHVMContextPartialLayout, UInt32>.instance, at: body] = instance
-                block[Field<DomctlHVMContextPartialLayout, UInt64>.bufferSize, at: body] = size
-                block[Field<DomctlHVMContextPartialLayout, UInt64>.buffer, at: body] = address
-            }
-        }
-        let cpu = UInt32(HVMSaveRecord.cpu)
-        t.expectReturn(part(cpu, 0, page.memory.address, 4096, of: id), 0, "the CPU record of vCPU 0")
+        t.expectReturn(context(get, nowhere, UInt32(size)), .badAddress, "to unmapped memory")
+        t.expectReturn(context(set, nowhere, 4 << 20 | 1), .tooBig, "more than 4 MiB")
+        t.expectReturn(context(set, nowhere, 100), .badAddress, "from unmapped memory")
+
+        let cpu = HVMSaveRecord.cpu
         t.expectEqual(
-            page.memory.view(HVMSaveCPULayout.self)[Field<HVMSaveCPULayout, UInt64>.rip], 0x1100, "its RIP")
-        t.expectReturn(part(cpu, 9, page.memory.address, 4096, of: id), .noEntry, "vCPU 9")
-        t.expectReturn(part(99, 0, page.memory.address, 4096, of: id), .invalidArgument, "record 99")
-        t.expectReturn(part(cpu, 0, page.memory.address, 8, of: id), .noBuffers, "8 bytes of room")
-        t.expectReturn(part(cpu, 0, nowhere, 4096, of: id), .badAddress, "to unmapped memory")
-        t.expectReturn(part(cpu, 0, page.memory.address, 4096, of: .zero), .invalidArgument, "its own")
+            try DomainControl.record(HVMSaveCPULayout.self, type: cpu, of: id)[.rip], 0x1100,
+            "RIP of vCPU 0's record")
+        t.expectError(.noEntry, "vCPU 9") { () throws(XenError) in
+            _ = try DomainControl.record(HVMSaveCPULayout.self, type: cpu, instance: 9, of: id)
+        }
+        t.expectError(.invalidArgument, "record 99") { () throws(XenError) in
+            _ = try DomainControl.record(HVMSaveCPULayout.self, type: 99, of: id)
+        }
+        t.expectError(.noBuffers, "8 bytes of room") { () throws(XenError) in
+            _ = try DomainControl.record(HVMSaveDescriptorLayout.self, type: cpu, of: id)
+        }
+        t.expectError(.invalidArgument, "its own") { () throws(XenError) in
+            _ = try DomainControl.record(HVMSaveCPULayout.self, type: cpu, of: .zero)
+        }
+        t.expectReturn(
+            domctl(DomctlOperation.getHVMContextPartial, id) { block in
+                block[Field<DomctlHVMContextPartialLayout, UInt32>.type, at: body] = UInt32(cpu)
+                block[Field<DomctlHVMContextPartialLayout, UInt64>.bufferSize, at: body] = 4096
+                block[Field<DomctlHVMContextPartialLayout, UInt64>.buffer, at: body] = nowhere
+            }, .badAddress, "to unmapped memory")
         try child.destroy()
     }
     suite.test("cpu_policy_of_a_domain") { t throws(XenError) in
-        guard let leaves = GuestPage(), let second = GuestPage(), let msrs = GuestPage() else {
-            throw .noMemory
-        }
-        guard AddressSpace.map(leaves.frame, at: nowhere + 0x2_0000, .writable),
-            AddressSpace.map(second.frame, at: nowhere + 0x2_1000, .writable)
-        else { throw .noMemory }
-        let list = nowhere + 0x2_0000
         let child = try ChildDomain(pageCount: 4)
         let id = child.id
-        var (leafCount, msrCount, errorLeaf): (UInt32, UInt32, UInt32) = (0, 0, 0)
-        func policy(
-            _ operation: UInt32, _ count: UInt32, _ address: UInt64, _ msrRoom: UInt32, _ msrAddress: UInt64,
-            of id: DomainID
-        ) -> Int64 {
+        let size = try DomainControl.cpuPolicySize(of: id)
+        let policy = try DomainControl.cpuPolicy(of: id)
+        t.expectEqual(policy.leaves.count, Int(size.leafCount), "leaves")
+        t.expectEqual(policy.msrs.count, Int(size.msrCount), "MSRs")
+        t.expectError(.noBuffers, "room for a leaf less") { () throws(XenError) in
+            _ = try DomainControl.cpuPolicy(
+                of: id, room: CPUPolicy.Size(leafCount: size.leafCount - 1, msrCount: size.msrCount))
+        }
+        func expectRefusal(_ wanted: CPUPolicyError, _ what: Text, _ policy: CPUPolicy, of id: DomainID) {
+            do throws(CPUPolicyError) {
+                try DomainControl.setCPUPolicy(of: id, to: policy)
+                t.expect(false, "\(what) was taken")
+            } catch {
+                t.expect(error == wanted, "\(what) gave \(error.error), leaf \(hex: error.leaf)")
+            }
+        }
+        do throws(CPUPolicyError) {
+            try DomainControl.setCPUPolicy(of: id, to: policy)
+        } catch {
+            t.expect(false, "setting the same gave \(error.error), leaf \(hex: error.leaf)")
+        }
+        expectRefusal(CPUPolicyError(error: .invalidArgument), "its own", CPUPolicy(), of: .zero)
+        // Everything in leaf 1.
+        let leaf = CPUIDLeaf(
+            leaf: 1, subleaf: CPUPolicyLimit.noSubleaf, eax: 0, ebx: 0, ecx: .max, edx: .max)
+        expectRefusal(
+            CPUPolicyError(error: .invalidArgument, leaf: 1), "features there are not",
+            CPUPolicy(leaves: [leaf]), of: id)
+        func list(_ operation: UInt32, _ count: UInt32) -> Int64 {
             domctl(operation, id) { block in
                 block[Field<DomctlCPUPolicyLayout, UInt32>.leafCount, at: body] = count
-                block[Field<DomctlCPUPolicyLayout, UInt64>.leaves, at: body] = address
-                block[Field<DomctlCPUPolicyLayout, UInt32>.msrCount, at: body] = msrRoom
-                block[Field<DomctlCPUPolicyLayout, UInt64>.msrs, at: body] = msrAddress
-            } check: {
-                leafCount = $0[Field<DomctlCPUPolicyLayout, UInt32>.leafCount, at: body]
-                msrCount = $0[Field<DomctlCPUPolicyLayout, UInt32>.msrCount, at: body]
-                errorLeaf = $0[Field<DomctlCPUPolicyLayout, UInt32>.errorLeaf, at: body]
+                block[Field<DomctlCPUPolicyLayout, UInt64>.leaves, at: body] = nowhere
             }
         }
         let get = DomctlOperation.getCPUPolicy
         let set = DomctlOperation.setCPUPolicy
-        t.expectReturn(policy(get, 0, 0, 0, 0, of: id), 0, "its size")
-        let (all, allMSRs) = (leafCount, msrCount)
-        t.expectReturn(policy(get, all, list, allMSRs, msrs.memory.address, of: id), 0, "the policy")
-        t.expectReturn(policy(get, all - 1, list, 0, 0, of: id), .noBuffers, "room for a leaf less")
-        t.expectReturn(policy(get, all, nowhere, 0, 0, of: id), .badAddress, "to unmapped memory")
-        t.expectReturn(policy(set, all, list, allMSRs, msrs.memory.address, of: id), 0, "setting the same")
-        t.expectEqual(errorLeaf, UInt32.max, "no leaf is named")
-        t.expectReturn(policy(set, 4096, list, 0, 0, of: id), .tooBig, "4096 leaves")
-        t.expectReturn(policy(set, 1, nowhere, 0, 0, of: id), .badAddress, "from unmapped memory")
-        t.expectReturn(policy(set, 0, 0, 0, 0, of: .zero), .invalidArgument, "its own")
-        // Everything in leaf 1.
-        let leaf = leaves.memory.view(CPUIDLeafLayout.self)
-        leaf[.leaf] = 1
-        leaf[.subleaf] = CPUPolicyLimit.noSubleaf
-        leaf[.c] = UInt32.max
-        leaf[.d] = UInt32.max
-        t.expectReturn(policy(set, 1, list, 0, 0, of: id), .invalidArgument, "features there are not")
-        t.expectEqual(errorLeaf, 1, "the leaf that is named")
+        t.expectReturn(list(get, size.leafCount), .badAddress, "to unmapped memory")
+        t.expectReturn(list(set, 4096), .tooBig, "4096 leaves")
+        t.expectReturn(list(set, 1), .badAddress, "from unmapped memory")
         try child.unpause()
-        t.expectReturn(policy(set, 0, 0, 0, 0, of: id), .exists, "after its start")
+        expectRefusal(CPUPolicyError(error: .exists), "a policy after its start", CPUPolicy(), of: id)
         try child.destroy()
-        AddressSpace.unmap(at: list)
-        AddressSpace.unmap(at: list + 4096)
     }
 }
