@@ -53,6 +53,11 @@ public enum HVM {
     public static func flushTLBs() throws(XenError) {
         try Hypercall.check(Hypercall.invoke(HypercallNumber.hvm, UInt64(HVMOperation.flushTLBs)))
     }
+    /// Tells who watches this domain from outside that there is something to see; nobody does here, so nothing happens.
+    /// `HVMOP_guest_request_vm_event`.
+    public static func requestVMEvent() throws(XenError) {
+        try Hypercall.check(Hypercall.invoke(HypercallNumber.hvm, UInt64(HVMOperation.guestRequestVMEvent)))
+    }
     /// Writes a record to the trace, with the first 28 bytes of `extra`; there is none here, so nothing happens.
     /// `HVMOP_xentrace`.
     public static func trace(event: UInt16, extra: [UInt8] = []) throws(XenError) {

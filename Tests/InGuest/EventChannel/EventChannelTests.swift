@@ -272,6 +272,29 @@ public func guestMain() {
         }
         t.expect(reason == .noSpace, "after \(ports.count) ports: \(reason), ENOSPC expected")
         t.expect(ports.count > 900, "only \(ports.count) ports")
+        // Everything else that opens a port says so too: after what it says of the domain or vCPU, before what it says of
+        // the other port.
+        t.expectError(.noSpace, "bind_interdomain") { () throws(XenError) in
+            _ = try EventChannel.bindInterdomain(.caller, ports[0])
+        }
+        t.expectError(.noSpace, "bind_interdomain to no port") { () throws(XenError) in
+            _ = try EventChannel.bindInterdomain(.caller, huge)
+        }
+        t.expectError(.noSuchDomain, "bind_interdomain to nobody") { () throws(XenError) in
+            _ = try EventChannel.bindInterdomain(nobody, ports[0])
+        }
+        t.expectError(.noSpace, "bind_virq") { () throws(XenError) in
+            _ = try EventChannel.bindVirtualInterrupt(VirtualInterrupt.debug, vcpu: 0)
+        }
+        t.expectError(.noEntry, "bind_virq of vCPU 5000") { () throws(XenError) in
+            _ = try EventChannel.bindVirtualInterrupt(VirtualInterrupt.debug, vcpu: 5000)
+        }
+        t.expectError(.noSpace, "bind_ipi") { () throws(XenError) in
+            _ = try EventChannel.bindInterprocessor(vcpu: 0)
+        }
+        t.expectError(.noEntry, "bind_ipi of vCPU 5000") { () throws(XenError) in
+            _ = try EventChannel.bindInterprocessor(vcpu: 5000)
+        }
         for port in ports { try EventChannel.close(port) }
         let again = try OwnedPort(unboundFor: .caller)
         try again.close()
@@ -305,6 +328,9 @@ public func guestMain() {
     }
     suite.test("result_that_cannot_be_written_back") { t throws(XenError) in
         guard let page = GuestPage() else { throw .noMemory }
+        // Ports are given out from the lowest on.
+        let next = try EventChannel.bindInterprocessor(vcpu: 0)
+        try EventChannel.close(next)
         let address = AddressSpace.testArea + 0x20000
         guard AddressSpace.map(page.frame, at: address, []) else { throw .noMemory }
         let block = page.memory.view(EventChannelAllocateUnboundLayout.self)
@@ -315,6 +341,10 @@ public func guestMain() {
                 HypercallNumber.eventChannel, UInt64(EventChannelOperation.allocateUnbound), address),
             .badAddress, "alloc_unbound with a read-only block")
         AddressSpace.unmap(at: address)
+        // As in Xen the port is open all the same, and may be closed.
+        let status = try EventChannel.status(of: next)
+        t.expectEqual(status.state, EventChannelState.unbound, "state of the port that was not told")
+        try EventChannel.close(next)
     }
     suite.test("reset_closes_everything") { t throws(XenError) in
         t.expectError(.noSuchDomain, "a domain that is not there") { () throws(XenError) in

@@ -147,7 +147,7 @@ public func guestMain() {
         try HVM.trace(event: 0x1234, extra: [1, 2, 3])
         t.expectReturn(
             call(HVMOperation.trace, AddressSpace.testArea), .badAddress, "xentrace of what is not there")
-        t.expectReturn(call(HVMOperation.guestRequestVMEvent, 0), 0, "guest_request_vm_event")
+        try HVM.requestVMEvent()
         t.expectReturn(
             call(HVMOperation.guestRequestVMEvent, 8), .invalidArgument, "guest_request_vm_event with a word")
         t.expectReturn(call(HVMOperation.altp2m, AddressSpace.testArea), .notSupported, "altp2m")

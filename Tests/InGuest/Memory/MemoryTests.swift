@@ -217,6 +217,11 @@ public func guestMain() {
             Hypercall.invoke(HypercallNumber.memory, UInt64(operation), argument)
         }
         t.expectReturn(call(MemoryOperation.exchange), .badAddress, "exchange of what is not there")
+        var exchange = ArgumentBlock<MemoryExchangeLayout>()
+        exchange[Field<MemoryReservationLayout, UInt32>.extentOrder, at: 0] = 20
+        t.expectReturn(
+            Hypercall.invoke(HypercallNumber.memory, MemoryOperation.exchange, &exchange), .notPermitted,
+            "exchange")
         t.expectReturn(call(MemoryOperation.getVNUMAInfo), .badAddress, "get_vnumainfo to what is not there")
         var nodes = ArgumentBlock<VNUMATopologyLayout>()
         func nodesOf(_ domain: DomainID) -> Int64 {
@@ -241,7 +246,10 @@ public func guestMain() {
         ] {
             t.expectReturn(call(operation | 1 << 6), .invalidArgument, "memory_op \(operation), resumed")
         }
-        for operation in [MemoryOperation.memoryMap, MemoryOperation.setMemoryMap] {
+        for operation in [
+            MemoryOperation.memoryMap, MemoryOperation.setMemoryMap, MemoryOperation.getPoDTarget,
+            MemoryOperation.setPoDTarget,
+        ] {
             t.expectReturn(call(operation | 1 << 6), .notImplemented, "memory_op \(operation), resumed")
         }
         guard !isInitialDomain else { return }
