@@ -148,6 +148,7 @@ public struct GrantedPage: ~Copyable {
     /// - Throws: `noMemory` or `noSpace`, or an error of setting the table up.
     public init(to domain: DomainID, readOnly: Bool = false) throws(XenError) {
         try GrantTable.start()
+        SetAsidePages.takeBack()
         guard let page = GuestPage() else { throw .noMemory }
         guard let reference = GrantTable.takeReference() else { throw .noSpace }
         GrantTable.publish(
@@ -159,10 +160,9 @@ public struct GrantedPage: ~Copyable {
     /// The entry's flags as the hypervisor left them.
     public var flags: UInt16 { GrantTable.entry(reference).load(.flags) }
     deinit {
-        // A page that a peer still has mapped cannot be used for anything else: both are then lost on purpose.
-        guard GrantTable.revoke(reference) else { return }
-        GrantTable.giveReference(reference)
-        PageAllocator.give(frame)
+        // A page that a peer still has mapped cannot be used for anything else before the peer lets go of it.
+        SetAsidePages.add(frame, reference)
+        SetAsidePages.takeBack()
     }
 }
 

@@ -103,6 +103,29 @@ extension XenStoreConnection: XenStoreNodes {
     public func ask(_ request: XenStoreRequest) throws(XenStoreFailure) -> [UInt8] {
         try self.request(request)
     }
+    /// Reads the node without waiting; `completion` is called once, from `turn` or `wait`.
+    /// - Throws: as `submit`.
+    public func read(
+        _ path: StoreText, timeout: Timeout? = nil,
+        completion: @escaping (Result<StoreText, XenStoreFailure>) -> Void
+    ) throws(XenStoreFailure) {
+        try submit(.read(path.bytes), timeout: timeout) {
+            switch $0 {
+            case .success(let value): completion(.success(StoreText(value)))
+            case .failure(let error): completion(.failure(error))
+            }
+        }
+    }
+    /// Sets the node's value without waiting; `completion` gets nil, or what went wrong, once, from `turn` or `wait`.
+    /// - Throws: as `submit`.
+    public func write(
+        _ path: StoreText, _ value: StoreText, timeout: Timeout? = nil,
+        completion: @escaping (XenStoreFailure?) -> Void
+    ) throws(XenStoreFailure) {
+        try submit(.write(path.bytes, value: value.bytes), timeout: timeout) {
+            if case .failure(let error) = $0 { completion(error) } else { completion(nil) }
+        }
+    }
     /// The directory of a domain, `/local/domain/N`. `XS_GET_DOMAIN_PATH`.
     public func home(of domain: DomainID) throws(XenStoreFailure) -> StoreText {
         let reply = try request(.getDomainPath(domain))

@@ -22,9 +22,9 @@ import XenStoreWire
         let watch = try store.watch("watched") { _ in changes += 1 }
         bench.settle()
         for path: StoreText in ["a", "b", "missing"] {
-            try store.submit(.read(path.bytes)) {
+            try store.read(path) {
                 switch $0 {
-                case .success(let value): answers.append(StoreText(value).string)
+                case .success(let value): answers.append(value.string)
                 case .failure(let error): answers.append("\(error)")
                 }
             }
@@ -42,10 +42,8 @@ import XenStoreWire
     @Test func manyMoreThanTheRingHolds() throws {
         var sum = 0
         for number in 0..<100 {
-            try store.submit(
-                .write(Array("many/\(number)".utf8), value: [UInt8](repeating: 0x31, count: 200))
-            ) {
-                if case .success = $0 { sum += 1 }
+            try store.write("many/\(number)", StoreText([UInt8](repeating: 0x31, count: 200))) {
+                if $0 == nil { sum += 1 }
             }
         }
         #expect(store.wait { sum == 100 })
