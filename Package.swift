@@ -91,7 +91,7 @@ let guests = [
     "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM",
     "Timer",
     "BadPointers", "Privilege", "Machine", "Control", "DomainLife", "Interdomain", "Toolstack", "Hostile",
-    "HostileRings", "Timeouts", "Fuzz", "Benchmark",
+    "HostileRings", "Interrupts", "Timeouts", "Fuzz", "Benchmark",
 ]
 targets += guests.map(guest)
 

@@ -34,6 +34,7 @@ public enum LocalAPIC {
         public static var id: Register { Register(offset: 0x20) }
         public static var version: Register { Register(offset: 0x30) }
         public static var taskPriority: Register { Register(offset: 0x80) }
+        public static var processorPriority: Register { Register(offset: 0xA0) }
         public static var endOfInterrupt: Register { Register(offset: 0xB0) }
         public static var spurious: Register { Register(offset: 0xF0) }
         public static var errorStatus: Register { Register(offset: 0x280) }

@@ -57,6 +57,38 @@ struct VirtualAPICTests {
         _ = apic.write(0x08, 0x7f, now: 0)
         #expect(plain(apic.highestDeliverable == 0x8f))
     }
+    @Test func taskPriorityIsCR8() {
+        var apic = enabled()
+        _ = apic.write(0x08, 0x1_2375, now: 0)
+        #expect(plain(apic.taskClass == 7 && apic.taskPriority == 0x75))
+        #expect(plain(apic.read(0x0a, now: 0) == 0x75))
+        apic.setTaskClass(0xf3)
+        #expect(plain(apic.read(0x08, now: 0) == 0x30))
+        #expect(plain(apic.setBase(0xfee0_0c00)))
+        guard case .refused = apic.write(0x08, 0x100, now: 0) else { return #expect(Bool(false)) }
+        #expect(plain(apic.taskPriority == 0x30))
+        guard case .none = apic.write(0x08, 0xff, now: 0) else { return #expect(Bool(false)) }
+        #expect(plain(apic.taskPriority == 0xff))
+        apic.reset()
+        #expect(plain(apic.taskPriority == 0))
+    }
+    @Test func admitsWhatIsAboveTheTaskPriority() {
+        var apic = enabled()
+        for number: UInt8 in 1...15 {
+            apic.setTaskClass(number)
+            #expect(plain(!apic.admits(number << 4 | 15)))
+            #expect(plain(number == 15 || apic.admits((number &+ 1) << 4)))
+        }
+        // What is in service counts for both; the task priority only for what may be delivered now.
+        apic.setPending(vector: 0x81, isLevel: false)
+        apic.setTaskClass(8)
+        #expect(plain(apic.highestRequested == 0x81 && apic.highestDeliverable == nil))
+        apic.setTaskClass(7)
+        #expect(plain(apic.highestDeliverable == 0x81))
+        apic.acknowledge(0x81)
+        apic.setPending(vector: 0x8f, isLevel: false)
+        #expect(plain(apic.highestRequested == nil))
+    }
     @Test func dropsVectorsBelow16() {
         var apic = enabled()
         apic.setPending(vector: 15, isLevel: false)

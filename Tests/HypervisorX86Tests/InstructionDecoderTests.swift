@@ -83,4 +83,31 @@ struct InstructionDecoderTests {
         }
         #expect(decoded > 1000)
     }
+    @Test(
+        arguments: [
+            ([0x44, 0x0f, 0x22, 0xc0], 0), ([0x44, 0x0f, 0x22, 0xc4], 4), ([0x45, 0x0f, 0x22, 0xc7], 15),
+            ([0x4c, 0x0f, 0x22, 0x00], 0), ([0x66, 0x44, 0x0f, 0x22, 0xc1], 1),
+            ([0xf0, 0x0f, 0x22, 0xc3], 3),
+        ] as [([UInt8], Int)])
+    func decodesWritesToCR8(_ bytes: [UInt8], _ register: Int) {
+        for count in 0...bytes.count {
+            var block: InlineArray<16, UInt8> = InlineArray(repeating: 0x90)
+            for (index, byte) in bytes.prefix(count).enumerated() { block[index] = byte }
+            var decoder = InstructionDecoder(block, count: count)
+            let found = decoder.decodeTaskPriorityWrite(isLongMode: true)
+            #expect(found?.register == (count == bytes.count ? register : nil))
+            #expect(found == nil || found?.length == bytes.count)
+        }
+    }
+    @Test func knowsNoOtherWritesToControlRegisters() {
+        for bytes: [UInt8] in [
+            [0x0f, 0x22, 0xc0], [0x44, 0x0f, 0x20, 0xc0], [0x44, 0x0f, 0x22, 0xd8], [0x90, 0x44, 0x0f, 0x22],
+            [0x44, 0x66, 0x0f, 0x22, 0xc0],
+        ] {
+            var block: InlineArray<16, UInt8> = InlineArray(repeating: 0x90)
+            for (index, byte) in bytes.enumerated() { block[index] = byte }
+            var decoder = InstructionDecoder(block, count: bytes.count)
+            #expect(decoder.decodeTaskPriorityWrite(isLongMode: true) == nil)
+        }
+    }
 }

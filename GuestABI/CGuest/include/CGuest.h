@@ -54,7 +54,6 @@ GUEST_INLINE void guest_set_trampoline(uint64_t stack, uint64_t argument) {
 
 // Runs code at `rip` in ring 3 with RAX, RDI, RSI, RDX, R10, R8 from `registers[6]`, until `int $0x82`; returns its RAX.
 uint64_t guest_run_in_user(uint64_t rip, const uint64_t *registers);
-
 // Makes a hypercall from 32-bit code in ring 0, all arguments 0; returns EAX.
 uint64_t guest_hypercall_from_32_bit(uint32_t number);
 
@@ -287,5 +286,7 @@ GUEST_INLINE void guest_copy_backward(void *to, const void *from, uint64_t count
 GUEST_INLINE void guest_fill(void *to, uint8_t value, uint64_t count) {
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(value) : "memory");
 }
+
+#include "CGuestProbes.h"
 
 #endif

@@ -48,7 +48,10 @@ public struct VirtualAPIC: BitwiseCopyable, Sendable {
     /// IA32_APIC_BASE: enable, x2APIC enable, BSP, address.
     public private(set) var baseMSR: UInt64
     private var spurious: UInt32 = 0xff
-    public var taskPriority: UInt8 = 0
+    /// Bits 7:4 of the task priority register, 0 to 15: the same as CR8. AMD APM vol 2 §16.6.4.
+    public var taskClass: UInt8 = 0
+    /// Bits 3:0; a write to CR8 clears them.
+    private var taskSubclass: UInt8 = 0
     public private(set) var requested = VectorSet()
     public private(set) var inService = VectorSet()
     public private(set) var levelTriggered = VectorSet()
@@ -102,16 +105,33 @@ public struct VirtualAPIC: BitwiseCopyable, Sendable {
     private var processorPriority: UInt8 {
         mutating get {
             let service = (inService.highest ?? 0) & 0xf0
-            return (taskPriority & 0xf0) >= service ? taskPriority : service
+            let task = taskPriority
+            return task & 0xf0 >= service ? task : service
+        }
+    }
+    public var taskPriority: UInt8 { taskClass &<< 4 | taskSubclass }
+    /// Takes over what the guest wrote to CR8 without an exit.
+    public mutating func setTaskClass(_ value: UInt8) {
+        taskClass = value & 0xf
+        taskSubclass = 0
+    }
+    /// The vector the processor would take next if its task priority let it: the highest above those in service.
+    public var highestRequested: UInt8? {
+        mutating get {
+            guard let vector = requested.highest, isHardwareEnabled else { return nil }
+            guard let service = inService.highest else { return vector }
+            return vector & 0xf0 > service & 0xf0 ? vector : nil
         }
     }
     /// The vector the processor would take now, if its interrupt flag lets it.
     public var highestDeliverable: UInt8? {
         mutating get {
-            guard let vector = requested.highest, isHardwareEnabled else { return nil }
-            return vector & 0xf0 > processorPriority & 0xf0 ? vector : nil
+            guard let vector = highestRequested else { return nil }
+            return admits(vector) ? vector : nil
         }
     }
+    /// Whether the task priority lets `vector` through.
+    public func admits(_ vector: UInt8) -> Bool { vector &>> 4 > taskClass }
     /// The processor takes `vector`.
     public mutating func acknowledge(_ vector: UInt8) {
         requested[vector] = false
@@ -186,7 +206,10 @@ public struct VirtualAPIC: BitwiseCopyable, Sendable {
     }
     public mutating func write(_ index: Int, _ value: UInt32, high: UInt32 = 0, now: UInt64) -> APICAction {
         switch index {
-        case 0x08: taskPriority = UInt8(truncatingIfNeeded: value)
+        case 0x08:
+            guard !isX2 || value <= 0xff else { return .refused }
+            taskClass = UInt8(truncatingIfNeeded: value &>> 4) & 0xf
+            taskSubclass = UInt8(truncatingIfNeeded: value) & 0xf
         case 0x0b: return endOfInterrupt()
         case 0x0d:
             guard !isX2 else { return .refused }

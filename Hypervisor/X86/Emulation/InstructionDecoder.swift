@@ -166,6 +166,32 @@ public struct InstructionDecoder: ~Copyable {
         default: return nil
         }
     }
+    /// MOV to CR8, as `mov cr8, r` or by a LOCK prefix before `mov cr0, r` (APM vol 3, MOV CRn): the general register and the
+    /// length.
+    public mutating func decodeTaskPriorityWrite(isLongMode: Bool) -> (register: Int, length: Int)? {
+        var rex: UInt8 = 0
+        var isLocked = false
+        var opcode: UInt8 = 0
+        prefixes: while true {
+            guard let byte = next() else { return nil }
+            switch byte {
+            case 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf2, 0xf3: break
+            case 0xf0: isLocked = true
+            case 0x40...0x4f where isLongMode:
+                rex = byte
+                guard let following = next() else { return nil }
+                opcode = following
+                break prefixes
+            default:
+                opcode = byte
+                break prefixes
+            }
+        }
+        guard opcode == 0x0f, next() == 0x22, let modrm = next() else { return nil }
+        let control = Int((modrm &>> 3) & 7) | (rex & 4 != 0 || isLocked ? 8 : 0)
+        guard control == 8 else { return nil }
+        return (Int(modrm & 7) | (rex & 1 != 0 ? 8 : 0), at)
+    }
     private func make(
         _ byteCount: Int, _ registerBytes: Int, _ register: Int, _ access: MemoryAccess, _ rex: UInt8,
         byteRegister: Bool = true

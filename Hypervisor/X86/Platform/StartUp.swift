@@ -438,8 +438,10 @@ public enum StartUp {
                     vcpu.state.controlFrame = nil
                 }
             },
-            loadContext: { vcpu, context in SVMBackend.load(context, vcpu.vmcb, vcpu.state.registers) },
-            saveContext: { vcpu in SVMBackend.save(vcpu.vmcb, vcpu.state.registers) },
+            loadContext: { vcpu, context in
+                SVMBackend.load(context, vcpu.vmcb, vcpu.svm, vcpu.state.registers)
+            },
+            saveContext: { vcpu in SVMBackend.save(vcpu.vmcb, vcpu.svm, vcpu.state.registers) },
             pagingState: { vcpu in SVMBackend.pagingState(vcpu.vmcb) },
             injectNMI: { vcpu in
                 vcpu.state.isNMIPending = true

@@ -74,6 +74,12 @@ struct VMCBSegment: BitwiseCopyable {
 
 /// Intercept bits. AMD APM vol 2 §15.9, Appendix B offsets 0x00C and 0x010.
 enum Intercept {
+    /// #AC and #DB: they could loop in their own delivery without an exit. APM vol 2 §15.12 (Xen: XSA-156).
+    static var exceptions: UInt32 { 1 << 17 | 1 << 1 }
+    /// And all that an IRET can raise: #TS, #NP, #SS, #GP, #PF, #CP.
+    static var exceptionsOfReturn: UInt32 { exceptions | 0x1f << 10 | 1 << 21 }
+    /// Of the vector for control registers: writes to CR8.
+    static var taskPriorityWrite: UInt32 { 1 << 24 }
     // First vector.
     static var interrupt: UInt32 { 1 << 0 }
     static var nmi: UInt32 { 1 << 1 }
@@ -106,6 +112,10 @@ enum Intercept {
 
 /// Exit codes. AMD APM vol 2, Appendix C.
 enum ExitCode {
+    static var taskPriorityWrite: UInt64 { 0x018 }
+    /// Exception 0; the others follow.
+    static var firstException: UInt64 { 0x040 }
+    static var lastException: UInt64 { 0x05f }
     static var interrupt: UInt64 { 0x060 }
     static var nmi: UInt64 { 0x061 }
     static var smi: UInt64 { 0x062 }
@@ -141,7 +151,7 @@ extension Field<SVMStateLayout, UInt64> {
     static var xcr0: Self { .init(at: 160) }
     /// An event that an exit interrupted and that is delivered first at the next entry (EXITINTINFO form), or 0.
     static var interruptedEvent: Self { .init(at: 168) }
-    /// 1 while an NMI is being handled: no further one before IRET.
+    /// Whether a further NMI may come: see `NonMaskable`.
     static var nmiMasked: Self { .init(at: 176) }
     /// The interrupt that the CPU may deliver during this entry: an `OfferedInterrupt` and its vector, or 0.
     static var offeredInterrupt: Self { .init(at: 184) }
@@ -152,6 +162,9 @@ extension Field<SVMStateLayout, UInt64> {
     static var ownsDebugRegisters: Self { .init(at: 208) }
     /// DR0 to DR3 while they are not in the CPU.
     static func debugRegister(_ number: Int) -> Self { .init(at: 216 &+ 8 &* (number & 3)) }
+    /// The guest's own trap flag and DR6, while `NonMaskable` steps over an IRET.
+    static var ownTrapFlag: Self { .init(at: 248) }
+    static var ownDebugStatus: Self { .init(at: 256) }
 }
 
 /// The virtual interrupt word of the control block. AMD APM vol 2 §15.21.1, Appendix B offset 0x060.

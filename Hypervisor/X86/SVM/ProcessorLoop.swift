@@ -154,6 +154,10 @@ struct ProcessorLoop: ~Copyable {
             processor.state.flushesAll = false
             vmcb[.tlbControl] = 1
         }
+        if vmcb[.virtualTPR] != vcpu.state.apic.taskClass {
+            // The guest wrote the local APIC's register, or the APIC was reset.
+            vmcb[.virtualTPR] = vcpu.state.apic.taskClass
+        }
         injectWhatIsDue(vcpu, vmcb)
     }
     /// A fresh tag: translations under the old one are never used again. APM vol 2 §15.16.
@@ -171,39 +175,64 @@ struct ProcessorLoop: ~Copyable {
     }
 
     /// Chooses what this entry delivers: an exception or NMI that is due now by EVENTINJ, and beside it the interrupt that
-    /// comes next as a virtual one, which the CPU delivers as soon as the guest can take it, without an exit.
-    /// APM vol 2 §15.20, §15.21.
+    /// comes next as a virtual one, which the CPU delivers as soon as the guest can take it, without an exit. While one is
+    /// offered or held back by the task priority, and only then, a write to CR8 is an exit, after which the choice is made
+    /// anew. (The CPU could compare V_INTR_PRIO with V_TPR by itself, but QEMU 7.2 to 10 compare wrongly, and 7.2 ends when a
+    /// guest writes CR8 while V_IRQ is set.) APM vol 2 §15.20, §15.21.
     @inline(__always)
     private func injectWhatIsDue(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
         let svm = vcpu.svm
         let interrupted = svm[.interruptedEvent]
+        if interrupted != 0 || vcpu.state.isNMIPending {
+            guard injectAhead(vcpu, vmcb, svm, interrupted) else { return }
+        }
+        if let vector = vcpu.pendingCallbackVector {
+            offer(vector, OfferedInterrupt.callback, vmcb, svm)
+        } else if let vector = vcpu.state.apic.highestRequested {
+            if vcpu.state.apic.admits(vector) {
+                offer(vector, OfferedInterrupt.fromAPIC, vmcb, svm)
+            } else {
+                vmcb[.interceptCR] = Intercept.taskPriorityWrite
+            }
+        }
+    }
+    /// What goes ahead of every interrupt. False: nothing else may be offered beside it.
+    private func injectAhead(
+        _ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>,
+        _ interrupted: UInt64
+    ) -> Bool {
         if interrupted != 0 {
             svm[.interruptedEvent] = 0
             if hypervisor.state.trace.isEnabled { vcpu.trace(.inject, interrupted, 1) }
             if interrupted & 0x700 == 0 {
                 // An interrupt on its way into the handler: it was taken off the local APIC before.
                 offer(UInt8(truncatingIfNeeded: interrupted), OfferedInterrupt.again, vmcb, svm)
-                return
+                return false
             }
+            NonMaskable.abandonStep(vmcb, svm)
             vmcb[.eventInjection] = interrupted
-        } else if vcpu.state.isNMIPending, svm[.nmiMasked] == 0, vmcb[.interruptShadow] & 1 == 0 {
+        } else if NonMaskable.mayInject(vmcb, svm) {
             vcpu.state.isNMIPending = false
-            svm[.nmiMasked] = 1
-            vmcb[.intercepts1] |= Intercept.iret
-            vmcb[.eventInjection] = 1 << 31 | 2 << 8 | 2
+            NonMaskable.inject(vmcb, svm)
+            return true
         }
-        if let vector = vcpu.pendingCallbackVector {
-            offer(vector, OfferedInterrupt.callback, vmcb, svm)
-        } else if let vector = vcpu.state.apic.highestDeliverable {
-            offer(vector, OfferedInterrupt.fromAPIC, vmcb, svm)
+        if vcpu.state.isNMIPending, svm[.nmiMasked] == NonMaskable.open {
+            // It comes after an exception, or after the instruction behind an STI or MOV SS. Nothing tells when those
+            // are done, so the guest is looked at again soon.
+            processor.state.armedDeadline = 0
+            processor.state.apic.arm(nanoseconds: 20_000)
         }
+        return true
     }
-    /// Sets V_IRQ with its vector; the local APIC's priorities were looked at, so V_TPR is not asked.
+    /// Sets V_IRQ with its vector; the local APIC's priorities were looked at, so V_TPR is not asked. While an IRET is stepped
+    /// over nothing is offered: its frame would show the trap flag.
     @inline(__always)
     private func offer(
         _ vector: UInt8, _ source: UInt64, _ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>
     ) {
+        guard svm[.nmiMasked] != NonMaskable.returning else { return }
         svm[.offeredInterrupt] = source | UInt64(vector)
+        vmcb[.interceptCR] = Intercept.taskPriorityWrite
         vmcb[.virtualInterrupt] =
             vmcb[.virtualInterrupt] & VirtualInterruptControl.taskPriority | VirtualInterruptControl.offer
             | UInt64(vector) &<< 32
@@ -216,6 +245,7 @@ struct ProcessorLoop: ~Copyable {
         let offered = svm[.offeredInterrupt]
         guard offered != 0 else { return }
         svm[.offeredInterrupt] = 0
+        vmcb[.interceptCR] = 0
         let control = vmcb[.virtualInterrupt]
         vmcb[.virtualInterrupt] =
             control & VirtualInterruptControl.taskPriority | VirtualInterruptControl.none
@@ -241,6 +271,9 @@ struct ProcessorLoop: ~Copyable {
         registers[.rax] = vmcb[.rax]
         // An event that the exit interrupted is delivered again; stale bits without the valid bit mean nothing.
         vmcb[.eventInjection] = 0
+        if vmcb[.virtualTPR] != vcpu.state.apic.taskClass {
+            vcpu.state.apic.setTaskClass(vmcb[.virtualTPR])
+        }
         let information = vmcb[.exitInterruptInfo]
         if information & (1 << 31) == 0 {
             settleOffer(vcpu, vmcb, interrupted: .max)
@@ -290,12 +323,9 @@ struct ProcessorLoop: ~Copyable {
         case ExitCode.cpuid:
             SVMExits.cpuid(vcpu, vmcb)
             advance(vmcb, 2)
+        case ExitCode.taskPriorityWrite: SVMExits.writeTaskPriority(vcpu, vmcb)
         case ExitCode.iret:
-            // The NMI handler returns; the IRET itself executes now, and the next NMI waits for it: one in between would
-            // overwrite the frame that IRET is about to read.
-            vmcb[.intercepts1] &= ~Intercept.iret
-            vmcb[.interruptShadow] |= 1
-            vcpu.svm[.nmiMasked] = 0
+            NonMaskable.handlerReturns(vmcb, vcpu.svm)
         case ExitCode.firstDebugRegister...ExitCode.lastDebugRegister:
             // The first touch since the vCPU was switched to: its values go into the CPU, and the instruction runs again.
             Machine.loadDebugRegisters(vcpu, vmcb)
@@ -306,14 +336,8 @@ struct ProcessorLoop: ~Copyable {
         case ExitCode.wbinvd, ExitCode.invd: advance(vmcb, 2)
         case ExitCode.pause: advance(vmcb, 2)
         case ExitCode.xsetbv: SVMExits.xsetbv(vcpu, vmcb)
-        case 0x040 &+ 1:
-            // #DB, intercepted for the same reason. DR6 is the guest's already.
-            vmcb[.eventInjection] = 0
-            vcpu.svm[.interruptedEvent] = 1 << 31 | 3 << 8 | 1
-        case 0x040 &+ 17:
-            // #AC, intercepted so that it cannot loop in delivery; handed on.
-            vmcb[.eventInjection] = 0
-            vcpu.svm[.interruptedEvent] = 1 << 31 | 1 << 11 | 3 << 8 | 17
+        case ExitCode.firstException...ExitCode.lastException:
+            SVMExits.exception(UInt8(truncatingIfNeeded: code &- ExitCode.firstException), vmcb, vcpu.svm)
         case ExitCode.shutdown: SVMExits.tripleFault(vcpu, vmcb)
         case ExitCode.invalid:
             vcpu.domain.crash("VM entry refused: invalid guest state; rip, cr0", vmcb[.rip], vmcb[.cr0])

@@ -76,8 +76,7 @@ enum SVMBackend {
             | Intercept.clgi
             | Intercept.skinit | Intercept.wbinvd | Intercept.monitor | Intercept.mwait
             | Intercept.xsetbv
-        // #AC and #DB loops would keep the CPU busy without an exit: AMD APM vol 2 §15.12 (Xen: XSA-156).
-        vmcb[.interceptExceptions] = 1 << 17 | 1 << 1
+        vmcb[.interceptExceptions] = Intercept.exceptions
         vmcb[.interceptDR] = .max
         vmcb[.ioPermissions] = ioMap
         vmcb[.msrPermissions] = msrMap
@@ -102,7 +101,13 @@ enum SVMBackend {
             limit: vmcb[place.limit],
             base: vmcb[place.base])
     }
-    static func load(_ c: CPUContext, _ vmcb: ABIView<VMCBLayout>, _ r: ABIView<GuestRegistersLayout>) {
+    static func load(
+        _ c: CPUContext, _ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>,
+        _ r: ABIView<GuestRegistersLayout>
+    ) {
+        // Nothing of what went on before goes on in the new context.
+        NonMaskable.reset(vmcb, svm)
+        svm[.interruptedEvent] = 0
         r[.rax] = c.rax
         r[.rbx] = c.rbx
         r[.rcx] = c.rcx
@@ -153,7 +158,9 @@ enum SVMBackend {
         vmcb[.interruptShadow] = 0
         vmcb[.eventInjection] = 0
     }
-    static func save(_ vmcb: ABIView<VMCBLayout>, _ r: ABIView<GuestRegistersLayout>) -> CPUContext {
+    static func save(
+        _ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>, _ r: ABIView<GuestRegistersLayout>
+    ) -> CPUContext {
         var c = CPUContext()
         c.rax = vmcb[.rax]
         c.rbx = r[.rbx]
@@ -200,6 +207,10 @@ enum SVMBackend {
         c.cstar = vmcb[.cstar]
         c.sfmask = vmcb[.sfmask]
         c.kernelGSBase = vmcb[.kernelGSBase]
+        if svm[.nmiMasked] == NonMaskable.returning {
+            c.rflags = c.rflags & ~NonMaskable.trapFlag | svm[.ownTrapFlag]
+            c.dr6 = svm[.ownDebugStatus]
+        }
         return c
     }
     static func pagingState(_ vmcb: ABIView<VMCBLayout>) -> GuestPagingState {

@@ -20,6 +20,27 @@ enum SVMExits {
         vcpu.svm[.interruptedEvent] = event
     }
 
+    /// An intercepted exception goes on to the guest: #DB and #AC, which could raise themselves in their own delivery for
+    /// ever if no exit came between (Xen: XSA-156), and those that an IRET stepped over raised.
+    static func exception(_ vector: UInt8, _ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>) {
+        vmcb[.eventInjection] = 0
+        if vector == 1 {
+            // DR6 is the guest's already.
+            guard NonMaskable.debugExceptionIsDue(vmcb, svm) else { return }
+            svm[.interruptedEvent] = 1 << 31 | 3 << 8 | 1
+            return
+        }
+        NonMaskable.abandonStep(vmcb, svm)
+        var event = UInt64(1) << 31 | 3 << 8 | UInt64(vector)
+        switch vector {
+        case 8, 10...14, 21: event |= 1 << 11 | vmcb[.exitInfo1] &<< 32
+        case 17: event |= 1 << 11
+        default: break
+        }
+        if vector == 14 { vmcb[.cr2] = vmcb[.exitInfo2] }
+        svm[.interruptedEvent] = event
+    }
+
     // MARK: CPUID
 
     static func cpuid(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
@@ -33,6 +54,32 @@ enum SVMExits {
         registers[.rbx] = UInt64(answer.b)
         registers[.rcx] = UInt64(answer.c)
         registers[.rdx] = UInt64(answer.d)
+    }
+
+    // MARK: Task priority
+
+    /// MOV to CR8 while an interrupt waits: another may be due now, or none.
+    static func writeTaskPriority(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
+        vmcb[.interceptCR] = 0
+        vcpu.state.paging = SVMBackend.pagingState(vmcb)
+        var bytes: InlineArray<16, UInt8> = InlineArray(repeating: 0)
+        let count = fetch(vcpu, vmcb, &bytes)
+        var decoder = InstructionDecoder(bytes, count: count)
+        let isLong = vcpu.state.paging.isLongMode
+        guard let instruction = decoder.decodeTaskPriorityWrite(isLongMode: isLong) else {
+            // Rewritten since the CPU read it.
+            injectException(vcpu, vector: 6)
+            return
+        }
+        let registers = vcpu.state.registers
+        var value = instruction.register == 4 ? vmcb[.rsp] : registers[.numbered(instruction.register)]
+        if !isLong { value &= 0xffff_ffff }
+        guard value < 16, vmcb[.cpl] == 0 else {
+            injectException(vcpu, vector: 13, errorCode: 0)
+            return
+        }
+        vcpu.state.apic.setTaskClass(UInt8(truncatingIfNeeded: value))
+        advance(vmcb, UInt64(instruction.length), hasNextRIP: false)
     }
 
     // MARK: Model-specific registers
