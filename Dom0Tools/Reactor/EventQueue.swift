@@ -12,13 +12,13 @@ import Glibc
     private var signals = sigset_t()
     private let batch: UnsafeMutablePointer<sv_epoll_batch>
 
-    init() throws(ReactorError) {
+    init() throws(SystemCallError) {
         epoll = sv_epoll_create()
-        guard epoll >= 0 else { throw ReactorError(operation: "create an epoll queue", number: -epoll) }
+        guard epoll >= 0 else { throw SystemCallError(operation: "create an epoll queue", number: -epoll) }
         wakeDescriptor = sv_eventfd()
         guard wakeDescriptor >= 0 else {
             close(epoll)
-            throw ReactorError(operation: "create an event descriptor", number: -wakeDescriptor)
+            throw SystemCallError(operation: "create an event descriptor", number: -wakeDescriptor)
         }
         // SAFETY: the batch is freed in deinit; the set is a member of self.
         unsafe batch = .allocate(capacity: 1)
@@ -33,14 +33,14 @@ import Glibc
         unsafe batch.deallocate()
     }
 
-    func add(_ fd: Int32, _ interest: Reactor.Interest, token: UInt64) throws(ReactorError) {
+    func add(_ fd: Int32, _ interest: Reactor.Interest, token: UInt64) throws(SystemCallError) {
         let result = sv_epoll_add(epoll, fd, interest.epollEvents, token)
-        guard result == 0 else { throw ReactorError(operation: "watch descriptor \(fd)", number: -result) }
+        guard result == 0 else { throw SystemCallError(operation: "watch descriptor \(fd)", number: -result) }
     }
 
-    func modify(_ fd: Int32, _ interest: Reactor.Interest, token: UInt64) throws(ReactorError) {
+    func modify(_ fd: Int32, _ interest: Reactor.Interest, token: UInt64) throws(SystemCallError) {
         let result = sv_epoll_modify(epoll, fd, interest.epollEvents, token)
-        guard result == 0 else { throw ReactorError(operation: "watch descriptor \(fd)", number: -result) }
+        guard result == 0 else { throw SystemCallError(operation: "watch descriptor \(fd)", number: -result) }
     }
 
     /// Forgets `fd`; one that is closed already is forgotten already.
@@ -72,15 +72,15 @@ import Glibc
     func drainWake() { sv_eventfd_drain(wakeDescriptor) }
 
     /// Makes the signal arrive at `signalDescriptor` in place of its disposition.
-    func catchSignal(_ number: Int32) throws(ReactorError) {
+    func catchSignal(_ number: Int32) throws(SystemCallError) {
         // SAFETY: the set lives in self; sigaddset refuses a number out of range.
         guard unsafe sigaddset(&signals, number) == 0 else {
-            throw ReactorError(operation: "catch signal \(number)", number: EINVAL)
+            throw SystemCallError(operation: "catch signal \(number)", number: EINVAL)
         }
         let result = unsafe sv_signalfd(signalDescriptor, &signals)
         guard result >= 0 else {
             unsafe sigdelset(&signals, number)
-            throw ReactorError(operation: "catch signal \(number)", number: -result)
+            throw SystemCallError(operation: "catch signal \(number)", number: -result)
         }
         signalDescriptor = result
     }

@@ -60,7 +60,7 @@ public final class Reactor: @unchecked Sendable {
     private var signalHandlers: [Int32: () -> Void] = [:]
     private let inbox = Mutex(Inbox())
 
-    public init() throws(ReactorError) {
+    public init() throws(SystemCallError) {
         queue = try EventQueue()
         let queue = queue
         try watch(queue.wakeDescriptor, .readable) { [unowned self] _ in takeSubmissions() }
@@ -74,7 +74,7 @@ public final class Reactor: @unchecked Sendable {
     @discardableResult
     public func watch(
         _ fd: Int32, _ interest: Interest, _ handler: @escaping (Interest) -> Void
-    ) throws(ReactorError) -> Watching {
+    ) throws(SystemCallError) -> Watching {
         let index = freeSlots.last ?? UInt32(slots.count)
         let generation = Int(index) < slots.count ? slots[Int(index)].generation : 0
         let token = Watching(slot: index, generation: generation)
@@ -89,7 +89,7 @@ public final class Reactor: @unchecked Sendable {
     }
 
     /// Changes what the descriptor is watched for. An empty interest leaves hang-up and error.
-    public func update(_ token: Watching, _ interest: Interest) throws(ReactorError) {
+    public func update(_ token: Watching, _ interest: Interest) throws(SystemCallError) {
         guard isCurrent(token) else { return }
         try queue.modify(slots[Int(token.slot)].fd, interest, token: token.token)
     }
@@ -155,7 +155,7 @@ public final class Reactor: @unchecked Sendable {
     ///
     /// Call it before starting threads: they inherit the mask that keeps the signal for the reactor. Child processes
     /// inherit it too; start them with a cleared mask.
-    public func onSignal(_ number: Int32, _ work: @escaping () -> Void) throws(ReactorError) {
+    public func onSignal(_ number: Int32, _ work: @escaping () -> Void) throws(SystemCallError) {
         let isFirst = queue.signalDescriptor < 0
         try queue.catchSignal(number)
         signalHandlers[number] = work

@@ -13,12 +13,12 @@ public final class UnixListener {
     /// - Parameter accepted: gets each connection, a descriptor that does not block, and has to close it.
     public init(
         _ reactor: Reactor, path: String, accepted: @escaping (Int32) -> Void
-    ) throws(ReactorError) {
+    ) throws(SystemCallError) {
         self.reactor = reactor
         self.path = path
         descriptor = ListeningSocket.make(at: path)
         let listener = descriptor
-        guard listener >= 0 else { throw ReactorError(operation: "listen at \(path)", number: -listener) }
+        guard listener >= 0 else { throw SystemCallError(operation: "listen at \(path)", number: -listener) }
         do {
             watching = try reactor.watch(listener, .readable) { _ in
                 while case let connection = sv_unix_accept(listener), connection >= 0 { accepted(connection) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLinuxXen
 import Glibc
+import Reactor
 import Synchronization
 
 /// A file of records that survives the process's death: appended to in memory that the kernel writes back.
@@ -17,10 +18,10 @@ import Synchronization
     private static var mark: UInt64 { 0x3130_4a53_5658 }  // "XVSJ01"
 
     /// Opens or makes the file. `fresh`: what it held is dropped.
-    init(_ path: String, fresh: Bool) throws(XenStoreServiceError) {
+    init(_ path: String, fresh: Bool) throws(SystemCallError) {
         // SAFETY: the string lives during the call.
         let fd = unsafe sv_journal_open(path, fresh ? 1 : 0)
-        guard fd >= 0 else { throw XenStoreServiceError(operation: "open \(path)", number: -fd) }
+        guard fd >= 0 else { throw SystemCallError(operation: "open \(path)", number: -fd) }
         let size = sv_file_size(fd)
         let wanted = max(Int(size), 1 << 18)
         do {
@@ -51,12 +52,12 @@ import Synchronization
 
     private static func map(
         _ fd: Int32, _ size: Int, _ path: String
-    ) throws(XenStoreServiceError) -> UnsafeMutableRawPointer {
+    ) throws(SystemCallError) -> UnsafeMutableRawPointer {
         let result = sv_file_extend(fd, Int64(size))
-        guard result == 0 else { throw XenStoreServiceError(operation: "extend \(path)", number: -result) }
+        guard result == 0 else { throw SystemCallError(operation: "extend \(path)", number: -result) }
         var error: Int32 = 0
         guard let base = unsafe sv_file_map(fd, Int64(size), &error) else {
-            throw XenStoreServiceError(operation: "map \(path)", number: error)
+            throw SystemCallError(operation: "map \(path)", number: error)
         }
         return unsafe base
     }
@@ -80,7 +81,7 @@ import Synchronization
     }
 
     /// Appends a record.
-    func append(_ record: [UInt8]) throws(XenStoreServiceError) {
+    func append(_ record: [UInt8]) throws(SystemCallError) {
         guard !record.isEmpty else { return }
         let needed = byteCount + 4 + (record.count + 3) & ~3 + 4
         if needed > capacity { try grow(to: max(capacity * 2, needed)) }
@@ -94,7 +95,7 @@ import Synchronization
         byteCount += 4 + (record.count + 3) & ~3
     }
 
-    private func grow(to size: Int) throws(XenStoreServiceError) {
+    private func grow(to size: Int) throws(SystemCallError) {
         // SAFETY: the old mapping is replaced, and nobody else has its address.
         let new = unsafe try JournalFile.map(fd, size, path)
         unsafe munmap(base, capacity)
@@ -103,10 +104,10 @@ import Synchronization
     }
 
     /// Takes the place of the file at `target`.
-    func rename(to target: String) throws(XenStoreServiceError) {
+    func rename(to target: String) throws(SystemCallError) {
         // SAFETY: both strings live during the call.
         guard unsafe Glibc.rename(path, target) == 0 else {
-            throw XenStoreServiceError(operation: "rename \(path) to \(target)", number: errno)
+            throw SystemCallError(operation: "rename \(path) to \(target)", number: errno)
         }
     }
 }

@@ -65,7 +65,7 @@ public final class XenStoreService {
     /// Keeps the state in the file from now on, and takes back what an earlier process left there.
     ///
     /// Call it before anything else. Then attach the rings of `store.restoredDomains`.
-    public func openJournal(_ path: String) throws(XenStoreServiceError) {
+    public func openJournal(_ path: String) throws(SystemCallError) {
         let old = try JournalFile(path, fresh: false)
         var broken = 0
         old.read { bytes in
@@ -93,15 +93,15 @@ public final class XenStoreService {
         do {
             try journal.append(record)
         } catch {
-            log("\(error); the store will not survive a restart")
+            log("store: \(error); it will not survive a restart")
             self.journal = nil
         }
     }
 
     /// Writes the state as it is into a new file, which takes the place of the old one.
-    private func compact() throws(XenStoreServiceError) {
+    private func compact() throws(SystemCallError) {
         let new = try JournalFile(journalPath + ".new", fresh: true)
-        var failure: XenStoreServiceError?
+        var failure: SystemCallError?
         func put(_ entry: StoreRecord) {
             record.removeAll(keepingCapacity: true)
             entry.encode(to: &record)
@@ -125,7 +125,7 @@ public final class XenStoreService {
         do {
             try compact()
         } catch {
-            log("\(error); the journal stays as it is")
+            log("store: \(error); the journal stays as it is")
             compactAt *= 2
         }
     }
@@ -133,12 +133,8 @@ public final class XenStoreService {
     // MARK: The socket
 
     /// Takes connections at the path, in place of whatever stands there.
-    public func listen(at path: String) throws(XenStoreServiceError) {
-        do {
-            listener = try UnixListener(reactor, path: path) { [unowned self] in accept($0) }
-        } catch {
-            throw XenStoreServiceError(operation: error.operation, number: error.number)
-        }
+    public func listen(at path: String) throws(SystemCallError) {
+        listener = try UnixListener(reactor, path: path) { [unowned self] in accept($0) }
     }
 
     private func accept(_ fd: Int32) {

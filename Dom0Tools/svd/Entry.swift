@@ -52,7 +52,7 @@ struct Svd: ParsableCommand {
         } catch let failure as XenCallError {
             Messages.write("svd: cannot start: \(failure).\n")
             Glibc.exit(1)
-        } catch let failure as ReactorError {
+        } catch let failure as SystemCallError {
             Messages.write("svd: cannot start: \(failure).\n")
             Glibc.exit(1)
         } catch {

@@ -114,19 +114,19 @@ final class Pipe {
 
     @Test func refusesBadDescriptorsByName() throws {
         let reactor = try Reactor()
-        #expect(throws: ReactorError(operation: "watch descriptor -1", number: EBADF)) {
+        #expect(throws: SystemCallError(operation: "watch descriptor -1", number: EBADF)) {
             try reactor.watch(-1, .readable) { _ in }
         }
         let pipe = Pipe()
         try reactor.watch(pipe.reader, .readable) { _ in }
-        #expect(throws: ReactorError(operation: "watch descriptor \(pipe.reader)", number: EEXIST)) {
+        #expect(throws: SystemCallError(operation: "watch descriptor \(pipe.reader)", number: EEXIST)) {
             try reactor.watch(pipe.reader, .readable) { _ in }
         }
-        #expect(throws: ReactorError(operation: "catch signal 4711", number: EINVAL)) {
+        #expect(throws: SystemCallError(operation: "catch signal 4711", number: EINVAL)) {
             try reactor.onSignal(4711) {}
         }
         #expect(
-            ReactorError(operation: "watch descriptor 7", number: EBADF).description
+            SystemCallError(operation: "watch descriptor 7", number: EBADF).description
                 == "cannot watch descriptor 7: Bad file descriptor")
     }
 
@@ -191,11 +191,11 @@ final class Pipe {
         listener.close()
         #expect(unsafe access(path, F_OK) != 0)
         old.close()
-        #expect(throws: ReactorError(operation: "listen at /nowhere/socket", number: ENOENT)) {
+        #expect(throws: SystemCallError(operation: "listen at /nowhere/socket", number: ENOENT)) {
             try UnixListener(reactor, path: "/nowhere/socket") { _ in }
         }
         let long = "/tmp/" + String(repeating: "x", count: 110)
-        #expect(throws: ReactorError(operation: "listen at \(long)", number: ENAMETOOLONG)) {
+        #expect(throws: SystemCallError(operation: "listen at \(long)", number: ENAMETOOLONG)) {
             try UnixListener(reactor, path: long) { _ in }
         }
     }

@@ -318,10 +318,10 @@ import XenStoreWire
 
     @Test func aJournalThatCannotBeMadeIsNamed() throws {
         let service = XenStoreService(reactor: try Reactor())
-        #expect(throws: XenStoreServiceError(operation: "open /nonexistent/j", number: ENOENT)) {
+        #expect(throws: SystemCallError(operation: "open /nonexistent/j", number: ENOENT)) {
             try service.openJournal("/nonexistent/j")
         }
-        #expect(throws: XenStoreServiceError(operation: "listen at /nonexistent/s", number: ENOENT)) {
+        #expect(throws: SystemCallError(operation: "listen at /nonexistent/s", number: ENOENT)) {
             try service.listen(at: "/nonexistent/s")
         }
     }

@@ -57,7 +57,7 @@ final class LinuxEvents: EventAccess {
         do throws(XenCallError) { device = try EventChannelDevice() } catch {
             throw .hypervisor(error.description)
         }
-        do throws(ReactorError) {
+        do throws(SystemCallError) {
             try reactor.watch(device.descriptor, .readable) { [unowned self] _ in dispatch() }
         } catch {
             throw .hypervisor("event channel device: \(error)")
@@ -105,7 +105,7 @@ final class ReactorWork: WorkAccess {
         reactor.after(milliseconds: milliseconds, work)
     }
     func watchReadable(_ descriptor: Int32, _ handler: @escaping () -> Void) throws(BackendError) -> Int {
-        do throws(ReactorError) {
+        do throws(SystemCallError) {
             next += 1
             watchings[next] = try reactor.watch(descriptor, .readable) { _ in handler() }
             return next

@@ -12,7 +12,7 @@ public final class EventHub: EventChannels {
     private let logger: Logger
     private var handlers: [EventPort: () -> Void] = [:]
 
-    public init(_ device: EventChannelDevice, reactor: Reactor, logger: Logger) throws(ReactorError) {
+    public init(_ device: EventChannelDevice, reactor: Reactor, logger: Logger) throws(SystemCallError) {
         self.device = device
         self.reactor = reactor
         self.logger = logger

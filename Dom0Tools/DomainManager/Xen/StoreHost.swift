@@ -33,17 +33,17 @@ public final class StoreHost: StoreAccess {
         socket = directory + "/socket"
         service = XenStoreService(reactor: reactor)
         service.log = { logger.warning("\($0)") }
-        do throws(XenStoreServiceError) {
+        do throws(SystemCallError) {
             try service.openJournal(journal)
         } catch {
-            throw APIError(.store, error.description, hint: "check the directory of the journal")
+            throw APIError(.store, "store: \(error)", hint: "check the directory of the journal")
         }
         try serveKernel()
         try describeDomainZero()
-        do throws(XenStoreServiceError) {
+        do throws(SystemCallError) {
             try service.listen(at: socket)
         } catch {
-            throw APIError(.store, error.description, hint: "check the directory of the socket")
+            throw APIError(.store, "store: \(error)", hint: "check the directory of the socket")
         }
     }
 
@@ -52,7 +52,6 @@ public final class StoreHost: StoreAccess {
         service.stop()
         for port in ports.values { channels.close(port) }
         ports = [:]
-        HostFiles.remove(socket)
     }
 
     private func serveKernel() throws(APIError) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// The service could not do something with a file or socket.
-public struct XenStoreServiceError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What was being done, e.g. "listen at /run/xenstored/socket".
+/// A Linux call on a descriptor, file or socket failed.
+public struct SystemCallError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What was being done, e.g. "watch descriptor 7".
     public let operation: String
-    /// `errno.h`.
+    /// The error number, `errno.h`.
     public let number: Int32
 
     public init(operation: String, number: Int32) {
@@ -15,6 +15,6 @@ public struct XenStoreServiceError: Error, Equatable, Sendable, CustomStringConv
 
     public var description: String {
         // SAFETY: strerror returns a NUL-terminated string, copied here at once.
-        unsafe "store: cannot \(operation): \(String(cString: strerror(number)))"
+        unsafe "cannot \(operation): \(String(cString: strerror(number)))"
     }
 }
