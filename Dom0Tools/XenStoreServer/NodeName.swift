@@ -16,36 +16,29 @@ struct NodeName: Equatable {
         let count = path.count
         guard at < count else { return nil }
         var index = at
-        var word: UInt64 = 0
-        var left = min(8, count &- at)
-        while left > 0 {
-            let byte = path[index]
-            if byte == 0x2f { break }
-            word = word &<< 8 | UInt64(byte)
-            index &+= 1
-            left &-= 1
-        }
-        let first = index &- at
-        high = word &<< UInt64((8 &- first) &* 8)
-        if first == 8 {
-            word = 0
-            left = min(8, count &- index)
-            while left > 0 {
-                let byte = path[index]
-                if byte == 0x2f { break }
-                word = word &<< 8 | UInt64(byte)
-                index &+= 1
-                left &-= 1
-            }
-            let second = index &- at &- 8
-            if second > 0 { low = word &<< UInt64((8 &- second) &* 8) }
-        }
+        high = Self.word(&index, path)
+        if index &- at == 8 { low = Self.word(&index, path) }
         if index < count && path[index] != 0x2f {
             let start = index
             while index < count && path[index] != 0x2f { index &+= 1 }
             rest = Array(path[start..<index])
         }
         at = index &+ 1
+    }
+
+    /// Up to eight bytes of a name, from `index` on; `index` then stands behind them.
+    @inline(__always)
+    private static func word(_ index: inout Int, _ path: [UInt8]) -> UInt64 {
+        let start = index
+        let end = start &+ min(8, path.count &- start)
+        var word: UInt64 = 0
+        while index < end {
+            let byte = path[index]
+            if byte == 0x2f { break }
+            word = word &<< 8 | UInt64(byte)
+            index &+= 1
+        }
+        return word &<< UInt64((8 &- (index &- start)) &* 8)
     }
 
     var byteCount: Int {

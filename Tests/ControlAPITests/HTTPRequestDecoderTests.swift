@@ -83,18 +83,10 @@ import Testing
     }
 
     @Test func randomBytesNeverTrap() {
-        var state: UInt64 = 88_172_645_463_325_252
-        func next() -> UInt64 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state
-        }
+        var random = XorShift()
         for _ in 0..<5000 {
             var bytes = Array((Self.post + Self.get).utf8)
-            for _ in 0..<(next() % 6) {
-                bytes[Int(next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: next())
-            }
+            random.spoil(&bytes, limit: 6)
             var decoder = HTTPRequestDecoder()
             decoder.take(bytes)
             do throws(HTTPRequestDecoder.Refusal) {

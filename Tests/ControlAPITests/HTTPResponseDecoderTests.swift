@@ -83,19 +83,11 @@ import Testing
     }
 
     @Test func randomBytesNeverTrap() {
-        var state: UInt64 = 88_172_645_463_325_252
-        func next() -> UInt64 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state
-        }
+        var random = XorShift()
         let starts = Self.samples.map { Array($0.text.utf8) } + [[]]
         for _ in 0..<5000 {
-            var bytes = starts[Int(next() % UInt64(starts.count))]
-            for _ in 0..<(next() % 8) where !bytes.isEmpty {
-                bytes[Int(next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: next())
-            }
+            var bytes = starts[Int(random.next() % UInt64(starts.count))]
+            random.spoil(&bytes, limit: 8)
             var decoder = HTTPResponseDecoder()
             do {
                 try decoder.take(bytes) { _ in }

@@ -14,37 +14,32 @@ refused() {
     lines=$(echo "$output" | wc -l)
     [ "$lines" -le 6 ] || fail "the message has $lines lines: $output"
 }
+# edited PATTERN EDIT: a configuration changed so by sed is refused. added PATTERN LINE: one with that line.
+edited() {
+    config=$(make_config bad)
+    sed -i "$2" "$config"
+    refused "$1" "$config"
+}
+added() {
+    refused "$1" "$(make_config bad "$2")"
+}
 
-config=$(make_config bad); echo 'memory = = 3' >>"$config"
-refused 'bad.cfg:8:[0-9]+' "$config"
-config=$(make_config bad); echo 'memry = 128' >>"$config"
-refused 'memry.*memory' "$config"
-config=$(make_config bad); sed -i 's/^memory.*/memory = "many"/' "$config"
-refused 'memory' "$config"
-config=$(make_config bad); sed -i 's/^vcpus.*/vcpus = 100000/' "$config"
-refused 'vcpus' "$config"
-config=$(make_config bad); sed -i 's/^type.*/type = "hvm"/' "$config"
-refused 'type|hvm|pvh' "$config"
-config=$(make_config bad); sed -i '/^name/d' "$config"
-refused 'name' "$config"
+added 'bad.cfg:8:[0-9]+' 'memory = = 3'
+added 'memry.*memory' 'memry = 128'
+edited 'memory' 's/^memory.*/memory = "many"/'
+edited 'vcpus' 's/^vcpus.*/vcpus = 100000/'
+edited 'type|hvm|pvh' 's/^type.*/type = "hvm"/'
+edited 'name' '/^name/d'
 refused '/nowhere.cfg' /nowhere.cfg
 
-config=$(make_config bad); sed -i 's/^kernel.*/kernel = "\/boot\/none"/' "$config"
-refused '/boot/none' "$config"
-config=$(make_config bad); sed -i 's/^ramdisk.*/ramdisk = "\/boot\/none"/' "$config"
-refused '/boot/none' "$config"
-config=$(make_config bad "disk = [ '/none.img,raw,xvda,w' ]")
-refused '/none.img' "$config"
-config=$(make_config bad); sed -i 's/^kernel.*/kernel = "\/bin\/busybox"/' "$config"
-refused 'PVH' "$config"
-config=$(make_config bad); sed -i 's/^kernel.*/kernel = "\/etc\/passwd"/' "$config"
-refused '/etc/passwd' "$config"
-config=$(make_config bad); sed -i 's/^memory.*/memory = 16/' "$config"
-refused 'memory|fit' "$config"
-config=$(make_config bad); sed -i 's/^memory.*/memory = 1000000/' "$config"
-refused 'memory|free' "$config"
-config=$(make_config bad "vif = [ 'bridge=nobridge' ]")
-refused 'nobridge' "$config"
+edited '/boot/none' 's/^kernel.*/kernel = "\/boot\/none"/'
+edited '/boot/none' 's/^ramdisk.*/ramdisk = "\/boot\/none"/'
+added '/none.img' "disk = [ '/none.img,raw,xvda,w' ]"
+edited 'PVH' 's/^kernel.*/kernel = "\/bin\/busybox"/'
+edited '/etc/passwd' 's/^kernel.*/kernel = "\/etc\/passwd"/'
+edited 'memory|fit' 's/^memory.*/memory = 16/'
+edited 'memory|free' 's/^memory.*/memory = 1000000/'
+added 'nobridge' "vif = [ 'bridge=nobridge' ]"
 
 config=$(make_config twice)
 expect "create" svctl create -p "$config"
