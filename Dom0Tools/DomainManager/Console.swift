@@ -23,15 +23,17 @@ public final class Console {
     private var clients: [any ConsoleClient] = []
     /// Typed and not yet taken by the guest.
     private var typed: [UInt8] = []
-    public private(set) var history = ConsoleHistory()
+    public private(set) var history: ConsoleHistory
     /// Most bytes kept for a guest that does not read.
     static let typedLimit = 64 * 1024
 
     /// Binds the guest's port and drains what is there.
+    /// - Parameter history: what the domain wrote before.
     init(
         ring: ConsoleRing, domain: DomainID, port: EventPort, channels: any EventChannels,
-        log: (any ConsoleLog)?
+        log: (any ConsoleLog)?, history: ConsoleHistory
     ) throws(APIError) {
+        self.history = history
         self.ring = ring
         self.channels = channels
         self.log = log

@@ -1,17 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/// Where a console's history outlives svd. What cannot be kept is lost without a word.
+public protocol HistoryKeeping: AnyObject {
+    /// What an earlier svd kept there; empty if there is nothing.
+    var contents: [UInt8] { get }
+    func append(_ bytes: [UInt8])
+    func replace(with bytes: [UInt8])
+    func remove()
+}
+
 /// The last bytes a domain wrote to its console.
-public struct ConsoleHistory: Sendable {
+public struct ConsoleHistory {
     /// Bytes kept.
     public static let capacity = 16 * 1024
     private var bytes: [UInt8] = []
+    private let keeper: (any HistoryKeeping)?
 
-    public init() {}
+    /// Goes on with what `keeper` has.
+    public init(keeper: (any HistoryKeeping)? = nil) {
+        self.keeper = keeper
+        bytes = keeper?.contents ?? []
+    }
 
     public mutating func append(_ more: [UInt8]) {
         bytes += more
         // Cut rarely, so that appending stays cheap.
-        if bytes.count > 2 * Self.capacity { bytes.removeFirst(bytes.count - Self.capacity) }
+        if bytes.count > 2 * Self.capacity {
+            bytes.removeFirst(bytes.count - Self.capacity)
+            keeper?.replace(with: bytes)
+        } else {
+            keeper?.append(more)
+        }
     }
 
     /// The last `capacity` bytes, oldest first.

@@ -257,6 +257,7 @@ extension DomainSupervisor {
         try keep(domain.record)
         let nodes = domain.nodes
         try write(nodes.skeleton())
+        with.consoleHistory(domain.id)?.remove()
         try attachRings(domain)
         let devices = nodes.devices()
         for device in devices { try write(device.nodes) }
@@ -271,7 +272,8 @@ extension DomainSupervisor {
             ring: try with.hypervisor.mapConsole(
                 of: domain.id, at: GuestFrame(rawValue: domain.rings.consoleFrame)),
             domain: domain.id, port: EventPort(rawValue: domain.rings.consolePort), channels: with.channels,
-            log: with.consoleLog(domain.name))
+            log: with.consoleLog(domain.name),
+            history: ConsoleHistory(keeper: with.consoleHistory(domain.id)))
     }
 
     func startBackend(_ domain: Domain) throws(APIError) {

@@ -32,6 +32,7 @@ extension DomainSupervisor {
                         id: DomainID(rawValue: UInt16(clamping: id)), uuid: record.uuid,
                         configuration: record.configuration, rings: record.rings ?? .none)
                     for root in nodes.roots { with.store.remove(root) }
+                    with.consoleHistory(nodes.id)?.remove()
                 }
                 with.records.remove(record.uuid)
             }

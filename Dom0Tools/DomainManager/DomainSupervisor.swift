@@ -19,10 +19,13 @@ public final class DomainSupervisor {
         public var records: any RecordKeeping
         /// The log for the console of a domain of that name.
         public var consoleLog: (String) -> (any ConsoleLog)?
+        /// Where the console's history of a domain of that number outlives svd.
+        public var consoleHistory: (DomainID) -> (any HistoryKeeping)?
         public init(
             hypervisor: any HypervisorAccess, builder: any DomainBuilding, channels: any EventChannels,
             store: any StoreAccess, host: any HostAccess, records: any RecordKeeping,
-            consoleLog: @escaping (String) -> (any ConsoleLog)?
+            consoleLog: @escaping (String) -> (any ConsoleLog)?,
+            consoleHistory: @escaping (DomainID) -> (any HistoryKeeping)?
         ) {
             self.hypervisor = hypervisor
             self.builder = builder
@@ -31,6 +34,7 @@ public final class DomainSupervisor {
             self.host = host
             self.records = records
             self.consoleLog = consoleLog
+            self.consoleHistory = consoleHistory
         }
     }
     /// Times in milliseconds.
@@ -352,6 +356,7 @@ public final class DomainSupervisor {
         }
         domain.console?.close()
         domain.console = nil
+        with.consoleHistory(domain.id)?.remove()
         with.store.release(domain.id)
         if let backend = domain.backend {
             domain.backend = nil

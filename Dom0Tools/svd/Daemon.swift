@@ -17,6 +17,8 @@ final class Daemon {
         var store: String
         var backend: String
         var logLevel: String
+        /// In the run directory: domains do not outlive the boot.
+        var histories: String { run + "/consoles" }
     }
 
     private let places: Places
@@ -43,12 +45,14 @@ final class Daemon {
             backendArguments: ["--store", places.store + "/socket"],
             logDirectory: places.log)
         let log = places.log
+        let histories = places.histories
         let supervisor = DomainSupervisor(
             .init(
                 hypervisor: XenHypervisor(control), builder: XenBuilder(DomainBuilder(control: control)),
                 channels: hub,
                 store: store, host: host, records: try FileRecords(stateDirectory: places.state),
-                consoleLog: { ConsoleLogFile(path: "\(log)/console-\($0).log") }),
+                consoleLog: { ConsoleLogFile(path: "\(log)/console-\($0).log") },
+                consoleHistory: { ConsoleHistoryFile(path: "\(histories)/\($0.rawValue)") }),
             reactor: reactor, logger: logger)
         self.supervisor = supervisor
         try hub.bind(virtualInterrupt: VirtualInterrupt.domainException) { supervisor.domainsChanged() }
@@ -59,7 +63,7 @@ final class Daemon {
     private static func lock(_ places: Places) throws(APIError) -> Int32 {
         let lock: Int32?
         do throws(HostFailure) {
-            for directory in [places.run, places.state, places.log, places.store] {
+            for directory in [places.run, places.histories, places.state, places.log, places.store] {
                 try HostFiles.makeDirectory(directory)
             }
             lock = try HostFiles.lock(places.run + "/svd.lock")

@@ -66,6 +66,40 @@ private final class Watcher: ConsoleClient {
         #expect(history.lastLines(1) == "[31mred")
     }
 
+    @Test func historyGoesOnWithWhatWasKept() throws {
+        try withDirectory { directory in
+            let path = directory + "/1"
+            var history = ConsoleHistory(keeper: ConsoleHistoryFile(path: path))
+            #expect(history.contents.isEmpty)
+            for number in 0..<10_000 {
+                history.append(Array("line \(number)\n".utf8))
+                if number % 999 == 0 {
+                    let kept = try System.readFile(path)
+                    #expect(kept.count <= 2 * ConsoleHistory.capacity)
+                    let other = ConsoleHistory(keeper: ConsoleHistoryFile(path: path))
+                    #expect(other.contents == history.contents)
+                }
+            }
+            // The next daemon, and the one after it.
+            for round in 1...2 {
+                let before = history.contents
+                history = ConsoleHistory(keeper: ConsoleHistoryFile(path: path))
+                #expect(history.contents == before)
+                history.append(Array("daemon \(round)\n".utf8))
+            }
+            #expect(history.lastLines(3) == "line 9999\ndaemon 1\ndaemon 2")
+            let file = ConsoleHistoryFile(path: path)
+            file.remove()
+            #expect(file.contents.isEmpty && !System.exists(path))
+            file.append([65])
+            #expect(file.contents == [65])
+            // What cannot be kept does no harm.
+            var unkept = ConsoleHistory(keeper: ConsoleHistoryFile(path: "/nowhere/1"))
+            unkept.append(Array("seen\n".utf8))
+            #expect(unkept.lastLines(1) == "seen")
+        }
+    }
+
     @Test func servesSeveralClientsAndTheLog() throws {
         let machine = try Machine()
         try machine.create(Machine.configuration())

@@ -278,6 +278,14 @@ final class FakeLog: ConsoleLog {
     func append(_ bytes: [UInt8]) { self.bytes += bytes }
 }
 
+/// Outlives the daemon, as the run directory does.
+final class FakeHistory: HistoryKeeping {
+    var contents: [UInt8] = []
+    func append(_ bytes: [UInt8]) { contents += bytes }
+    func replace(with bytes: [UInt8]) { contents = bytes }
+    func remove() { contents = [] }
+}
+
 /// A supervisor in a made-up machine, and its reactor.
 final class Machine {
     let hypervisor = FakeHypervisor()
@@ -292,18 +300,20 @@ final class Machine {
     /// What creations told.
     var progress: [String] = []
     let consoleLog = FakeLog()
+    let history = FakeHistory()
 
     init() throws {
         builder = FakeBuilder(hypervisor)
         reactor = try Reactor()
-        supervisor = Self.supervisor(hypervisor, builder, channels, store, host, records, reactor, consoleLog)
+        supervisor = Self.supervisor(
+            hypervisor, builder, channels, store, host, records, reactor, consoleLog, history)
         watch()
         // svback attaches everything at once.
         host.attach = { [unowned self] _ in attachAll() }
     }
     private static func supervisor(
         _ hypervisor: FakeHypervisor, _ builder: FakeBuilder, _ channels: FakeChannels, _ store: FakeStore,
-        _ host: FakeHost, _ records: FakeRecords, _ reactor: Reactor, _ log: FakeLog
+        _ host: FakeHost, _ records: FakeRecords, _ reactor: Reactor, _ log: FakeLog, _ history: FakeHistory
     ) -> DomainSupervisor {
         var limits = DomainSupervisor.Limits()
         limits.deviceWait = 40
@@ -316,7 +326,7 @@ final class Machine {
             .init(
                 hypervisor: hypervisor, builder: builder, channels: channels, store: store, host: host,
                 records: records,
-                consoleLog: { _ in log }), reactor: reactor, limits: limits)
+                consoleLog: { _ in log }, consoleHistory: { _ in history }), reactor: reactor, limits: limits)
     }
     private func watch() { _ = supervisor.observe { [unowned self] in events.append($0) } }
 
@@ -326,7 +336,8 @@ final class Machine {
         channels.bound = [:]
         store.introduced = []
         store.watches = [:]
-        supervisor = Self.supervisor(hypervisor, builder, channels, store, host, records, reactor, consoleLog)
+        supervisor = Self.supervisor(
+            hypervisor, builder, channels, store, host, records, reactor, consoleLog, history)
         watch()
         try supervisor.recover()
     }

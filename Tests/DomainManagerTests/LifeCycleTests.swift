@@ -218,6 +218,9 @@ import XenABI
     @Test func takesOverWhatRuns() throws {
         let machine = try machine()
         machine.host.adoptable = [100]
+        machine.history.contents = []
+        machine.hypervisor.pages[DomainID(rawValue: 1)]?.print("before\n")
+        machine.channels.raise("1:2")
         try machine.restartDaemon()
         #expect(machine.hypervisor.guests.count == 2)
         #expect(machine.store.introduced == [DomainID(rawValue: 1)])
@@ -227,7 +230,7 @@ import XenABI
         machine.channels.raise("1:2")
         #expect(
             String(decoding: try machine.supervisor.console("web1").history.contents, as: UTF8.self)
-                == "still here\n")
+                == "before\nstill here\n")
         #expect(
             machine.refusal(
                 Machine.configuration("b", disks: [DiskConfiguration(target: "/a.img", vdev: "xvda")]))?.code
