@@ -160,11 +160,11 @@ make_disk() {
 
 # svback_of [DOMID]: the number of the process svback that serves the domain, or any; nothing if there is none.
 svback_of() {
-    for process in /proc/[0-9]*; do
-        case $(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) in
-            */svback\ *"${1:+ $1 }") echo "${process#/proc/}" ;;
+    for process in $(pidof svback); do
+        case $(tr '\0' ' ' 2>/dev/null <"/proc/$process/cmdline") in
+            *"${1:+ $1 }") echo "$process" ;;
         esac
-    done
+    done 2>/dev/null
 }
 
 # free_bytes: memory that no domain has, as the hypervisor counts it.
