@@ -113,24 +113,26 @@ public enum VirtualCPU {
         return block[.physicalID]
     }
 
-    /// Sets a vCPU that never ran to 64-bit code at `entry`. `VCPUOP_initialise`.
+    /// Sets a vCPU that never ran to 64-bit code at `entry`, which finds `argument` in RDI. `VCPUOP_initialise`.
+    /// - Throws: `exists` for one that ran, `invalidArgument` for what the processor would not take.
     public static func initialise(
-        _ vcpu: UInt32, entry: UInt64, stack: UInt64, argument: UInt64, pageTable: UInt64
+        _ vcpu: UInt32, entry: GuestLinear, stack: GuestLinear, argument: UInt64, pageTable: GuestPhysical
     ) throws(XenError) {
         var block = ArgumentBlock<VCPUContextLayout>()
         block[.mode] = VCPUContextMode.bits64
         let registers = 8
-        block[Field<VCPUContext64Layout, UInt64>.rip, at: registers] = entry
-        block[Field<VCPUContext64Layout, UInt64>.rsp, at: registers] = stack
+        block[Field<VCPUContext64Layout, UInt64>.rip, at: registers] = entry.rawValue
+        block[Field<VCPUContext64Layout, UInt64>.rsp, at: registers] = stack.rawValue
         block[Field<VCPUContext64Layout, UInt64>.rdi, at: registers] = argument
         block[Field<VCPUContext64Layout, UInt64>.rflags, at: registers] = 2
         block[Field<VCPUContext64Layout, UInt64>.cr0, at: registers] = 0x8001_0031
-        block[Field<VCPUContext64Layout, UInt64>.cr3, at: registers] = pageTable
+        block[Field<VCPUContext64Layout, UInt64>.cr3, at: registers] = pageTable.rawValue
         block[Field<VCPUContext64Layout, UInt64>.cr4, at: registers] = 0x20
         block[Field<VCPUContext64Layout, UInt64>.efer, at: registers] = 0xD00
         try call(VCPUOperation.initialise, vcpu, &block)
     }
-    /// Sets a vCPU that never ran to 32-bit code at `entry`, with flat segments and paging off. `VCPUOP_initialise`.
+    /// Sets a vCPU that never ran to 32-bit code at `entry`, with flat segments and paging off, which finds `argument` in
+    /// EAX. `VCPUOP_initialise`.
     public static func initialise32(
         _ vcpu: UInt32, entry: UInt32, stack: UInt32, argument: UInt32
     ) throws(XenError) {

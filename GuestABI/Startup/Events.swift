@@ -44,7 +44,7 @@ public enum Events {
     public static func mapSharedInfo() throws(XenError) {
         if unsafe sharedAddress != 0 { return }
         guard let frame = UnusedFrames.take() else { throw .noMemory }
-        try Memory.addToPhysmap(space: PhysmapSpace.sharedInfo, index: 0, at: frame)
+        try Memory.addToPhysmap(.sharedInfo, at: frame)
         unsafe sharedAddress = frame.address.rawValue
         for word in 0..<64 { shared?.store(UInt64.max, to: .eventMask.element(word)) }
     }

@@ -17,7 +17,7 @@ extension GrantTable {
         // SAFETY: the table is set up by one vCPU, before others use it.
         if unsafe tableAddress != 0 { return }
         guard let frame = UnusedFrames.take(count: UInt64(maximumFrames)) else { throw .noMemory }
-        try Memory.addToPhysmap(space: PhysmapSpace.grantTable, index: 0, at: frame)
+        try Memory.addToPhysmap(.grantTable(page: 0), at: frame)
         unsafe tableAddress = frame.address.rawValue
         unsafe mappedFrames = 1
     }
@@ -27,7 +27,7 @@ extension GrantTable {
         let count = unsafe mappedFrames
         guard count > 0, count < maximumFrames,
             let frame = GuestPhysical(rawValue: unsafe tableAddress).frame.advanced(by: UInt64(count)),
-            (try? Memory.addToPhysmap(space: PhysmapSpace.grantTable, index: UInt64(count), at: frame)) != nil
+            (try? Memory.addToPhysmap(.grantTable(page: UInt64(count)), at: frame)) != nil
         else { return false }
         unsafe mappedFrames = count + 1
         return true

@@ -16,8 +16,9 @@ public enum SecondaryVCPU {
     public static func start(_ number: UInt32, _ body: @escaping () -> Void) throws(XenError) {
         let stack = try prepare(number, body)
         try VirtualCPU.initialise(
-            number, entry: guest_address_secondary_entry(), stack: stack, argument: UInt64(number),
-            pageTable: guest_address_pml4())
+            number, entry: GuestLinear(rawValue: guest_address_secondary_entry()),
+            stack: GuestLinear(rawValue: stack), argument: UInt64(number),
+            pageTable: GuestPhysical(rawValue: guest_address_pml4()))
         try VirtualCPU.up(number)
     }
     /// Starts vCPU `number` (1 to 7) as firmware and Linux do: INIT and SIPI through the local APIC, from real mode.

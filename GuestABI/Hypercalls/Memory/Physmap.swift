@@ -4,7 +4,16 @@ public import XenABI
 
 /// What is behind page numbers.
 extension Memory {
-    /// Maps something of the hypervisor's (`PhysmapSpace`) at a page number. `XENMEM_add_to_physmap`.
+    /// Makes a page number of `domain` stand for something, instead of what was there. `XENMEM_add_to_physmap`.
+    /// - Throws: `invalidArgument` for a page that is not there or beyond the grant table, `overflow` for a range beyond the
+    ///   end, `noMemory` when the tables of the domain's memory are full, `noSuchDomain`, `notPermitted`.
+    public static func addToPhysmap(
+        _ source: PhysmapSource, at frame: GuestFrame, domain: DomainID = .caller
+    ) throws(XenError) {
+        let (space, index, size) = source.arguments
+        try addToPhysmap(domain: domain, space: space, index: index, size: size, at: frame)
+    }
+    /// The raw form: a `PhysmapSpace` and what it takes.
     public static func addToPhysmap(
         domain: DomainID = .caller, space: UInt32, index: UInt64, size: UInt16 = 0, at frame: GuestFrame
     ) throws(XenError) {

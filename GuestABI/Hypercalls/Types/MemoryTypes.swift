@@ -112,3 +112,25 @@ public struct DomainResource: Hashable, BitwiseCopyable, Sendable {
         DomainResource(type: ResourceType.ioreqServer, id: id)
     }
 }
+
+/// What a page number is to stand for. `XENMAPSPACE_…`, `public/memory.h`.
+public enum PhysmapSource: Hashable, BitwiseCopyable, Sendable {
+    /// The domain's page of events and clocks. `XENMAPSPACE_shared_info`.
+    case sharedInfo
+    /// A page of the domain's grant table, made if need be. `XENMAPSPACE_grant_table`.
+    case grantTable(page: UInt64)
+    /// A page of the domain's memory, which moves. `XENMAPSPACE_gmfn`.
+    case page(GuestFrame)
+    /// As many pages of the domain's memory, from one on. `XENMAPSPACE_gmfn_range`.
+    case pages(GuestFrame, count: UInt16)
+
+    /// `space`, `idx` and `size` of the argument.
+    public var arguments: (space: UInt32, index: UInt64, size: UInt16) {
+        switch self {
+        case .sharedInfo: (PhysmapSpace.sharedInfo, 0, 0)
+        case .grantTable(let page): (PhysmapSpace.grantTable, page, 0)
+        case .page(let frame): (PhysmapSpace.guestFrame, frame.rawValue, 0)
+        case .pages(let first, let count): (PhysmapSpace.guestFrameRange, first.rawValue, count)
+        }
+    }
+}

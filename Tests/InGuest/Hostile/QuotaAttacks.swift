@@ -46,8 +46,7 @@ extension Attack {
         while places < 4000 {
             do throws(XenError) {
                 try Memory.addToPhysmap(
-                    space: PhysmapSpace.sharedInfo, index: 0,
-                    at: GuestFrame(rawValue: emptyFrames + (places + 1) << 18))
+                    .sharedInfo, at: GuestFrame(rawValue: emptyFrames + (places + 1) << 18))
                 places += 1
             } catch {
                 reason = error
@@ -99,11 +98,10 @@ extension Attack {
         guard let table = UnusedFrames.take(count: 4) else { throw .noMemory }
         for index: UInt64 in 1..<4 {
             try Memory.addToPhysmap(
-                space: PhysmapSpace.grantTable, index: index, at: GuestFrame(rawValue: table.rawValue + index)
-            )
+                .grantTable(page: index), at: GuestFrame(rawValue: table.rawValue + index))
         }
         t.expectError(.invalidArgument, "a frame beyond the table's limit") { () throws(XenError) in
-            try Memory.addToPhysmap(space: PhysmapSpace.grantTable, index: 4, at: table)
+            try Memory.addToPhysmap(.grantTable(page: 4), at: table)
         }
         guard let page = GuestPage() else { throw .noMemory }
         GrantTable.publish(
@@ -209,7 +207,7 @@ extension Attack {
                 }
                 if value >> 20 & 15 == 0 {
                     try? Memory.addToPhysmap(
-                        space: PhysmapSpace.guestFrame, index: emptyFrames + value >> 24 & 31,
+                        .page(GuestFrame(rawValue: emptyFrames + value >> 24 & 31)),
                         at: GuestFrame(rawValue: frame))
                     _ = Memory.populate(GuestFrame(rawValue: emptyFrames + value >> 24 & 31))
                 }

@@ -108,6 +108,9 @@ public struct TestSuite: ~Copyable {
     private let name: Text
     /// Whether this guest was started by itself as a DomU; see `runAgainAsDomU`.
     public static var isChild: Bool { BootInformation.current.commandLine.starts(with: "child") }
+    /// Whether somebody else started this guest as a DomU: the tools under Debian's Xen, see Tests/System/reference.sh. What
+    /// is different there on purpose is skipped, and stands in Docs/ABI.md.
+    public static var isReference: Bool { !BootInformation.current.isInitialDomain && !isChild }
 
     public init(_ name: StaticString) {
         self.name = Self.isChild ? "domu.\(name)" : "\(name)"
