@@ -6,6 +6,8 @@ public import XenABI
 /// A device that gives random bytes: what both halves agree on.
 public enum Entropy: SplitDevice {
     public static var kind: StaticString { "entropy" }
+    /// Four pages: room for 1024 requests.
+    public static var ringPageOrder: UInt32 { 2 }
     /// Bytes that one request can ask for: what a page holds.
     public static var limit: Int { 4096 }
 
@@ -37,14 +39,15 @@ public enum Entropy: SplitDevice {
 
 extension Frontend where Device == Entropy {
     /// Waits for `count` random bytes, at most `Entropy.limit`.
-    /// - Throws: `exhausted` if the backend has none, and what `call` throws.
+    /// - Throws: `exhausted` if the backend has none, and what `call` throws: `timedOut` after `requestTimeout`.
     public func randomBytes(_ count: Int) throws(DriverError) -> [UInt8] {
         while true {
-            // A page of its own for each attempt: a backend that is gone may still write to the one before.
+            // A page of its own for each attempt: a backend that is gone, or late, may still write to the one before.
             let page = try share(isReadOnly: false)
             let answer: Entropy.Response
             do throws(DriverError) {
-                answer = try call(Entropy.Request(count: count, page: page.reference(0)))
+                let request = Entropy.Request(count: count, page: page.reference(0))
+                answer = try call(request, keeping: [page])
             } catch {
                 // To ask once more does no harm here.
                 guard error == .disconnected else { throw error }
