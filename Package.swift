@@ -123,12 +123,12 @@ func splitDevice(_ name: String) -> [Target] {
             [.byName(name: "\(name)Driver"), "DriverKit", "DriverKitBackend", "Backends", "XenABI"]),
         module(
             "Example\(name)", "\(path)/Guest",
-            [.byName(name: "\(name)Driver"), "DriverKit", "GuestABI", "XenABI"]),
+            [.byName(name: "\(name)Driver"), "DriverKit", "GuestABI", "XenABI", "XenBus"]),
         .testTarget(
             name: "\(name)Tests",
             dependencies: [
                 .byName(name: "\(name)Driver"), .byName(name: "\(name)Backend"), "DriverKit",
-                "DriverKitBackend", "DriverKitTesting", "Backends", "XenABI",
+                "DriverKitBackend", "DriverKitTesting", "Backends", "XenABI", "XenBus",
             ],
             path: "\(path)/Tests", swiftSettings: settings),
     ]
