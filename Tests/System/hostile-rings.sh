@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# DomUs whose store messages, block ring and device states lie: svd and the neighbours' backends go on serving.
+# DomUs whose store messages, block and network rings and device states lie: svd and the neighbours' backends go on serving.
 # Guest: HostileRings
-# Limit: 300
+# Limit: 400
 . /usr/lib/swiftvisor/testing.sh
 
 disk=$(make_disk good 16)
 dd if=/dev/urandom of="$disk" bs=1M count=16 2>/dev/null
 sum=$(head -c 4194304 "$disk" | sha256sum | cut -d ' ' -f 1)
-expect "create" svctl create "$(make_config good "disk = [ '$disk,raw,xvda,w' ]" "vif = [ 'bridge=xenbr0' ]")"
+expect "create" svctl create "$(CMDLINE=sv.address=10.77.0.2/24 make_config good "disk = [ '$disk,raw,xvda,w' ]" "vif = [ 'bridge=xenbr0' ]")"
 good_id=$(domid good)
 wait_console good 90 "domu: ready"
 attach good
@@ -26,6 +26,7 @@ neighbours() {
     expect "the store $1" timeout 10 xenstore-ls /local/domain/0
     expect_equal "the store keeps a value $1" kept \
         "$(timeout 10 xenstore-write /tool/hostile kept && timeout 10 xenstore-read /tool/hostile)"
+    until_true 20 "the good domain's card answers $1" ping -c 1 -W 1 10.77.0.2
     expect_equal "checksum through the good domain's disk $1" "$sum" \
         "$(in_domu good 60 "echo 3 >/proc/sys/vm/drop_caches; head -c 4194304 /dev/xvda | sha256sum | cut -d ' ' -f 1")"
 }
@@ -46,6 +47,7 @@ attack() {
     gone() { ! svctl list | grep -q '^hostile '; }
     until_true 90 "the hostile domain ends ($role)" gone
     while read -r line; do say "$line"; done <"$(console_log hostile)"
+    ! grep "WRONG" "$(console_log hostile)" || fail "a lie was not dealt with"
     grep -q "rings: ${role%% *} done" "$(console_log hostile)" || fail "the guest did not come to its end"
     # One that was quick may have gone before its number was known.
     [ -z "$id" ] || nothing_left hostile "$id"
@@ -55,6 +57,7 @@ attack() {
 for lie in 0 3 4 5; do attack "store $lie"; done
 bad=$(make_disk bad 4)
 attack block "disk = [ '$bad,raw,xvda,w' ]"
+attack net "vif = [ 'mac=00:16:3e:66:66:66,bridge=xenbr0' ]"
 attack states "disk = [ '$bad,raw,xvda,w' ]" "vif = [ 'bridge=xenbr0' ]"
 neighbours "after all attacks"
 

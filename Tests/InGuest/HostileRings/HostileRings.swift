@@ -13,6 +13,8 @@ public func guestMain() {
         lieToStore(first: Int(line[6] &- 0x30) < 10 ? Int(line[6] &- 0x30) : 0)
     } else if line.starts(with: "block") {
         lieToBlockBackend()
+    } else if line.starts(with: "net") {
+        lieToNetBackend()
     } else if line.starts(with: "states") {
         lieAboutStates()
     } else {
