@@ -36,7 +36,7 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         let guest = try machine.guest(3)
         let deprecated: Set<UInt32> = [4, 13, 20, 21, 22, 23, 24, 25, 26, 30]
         let readable: Set<UInt32> = [0, 1, 2, 15, 17, 18, 19, 34, 35, 36, 37]
-        let writable: Set<UInt32> = [0, 2, 15, 18, 19, 34, 36, 37]
+        let writable: Set<UInt32> = [0, 2, 15, 18, 34, 36, 37]
         if deprecated.contains(index) {
             for caller in [control, guest] {
                 #expect(caller.setParameter(index, 0, of: 3) == failure(.invalidArgument))
@@ -45,6 +45,10 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
             return
         }
         #expect(guest.getParameter(index) == (readable.contains(index) ? 0 : failure(.notPermitted)))
+        // Where the ports of a device are that PVH guests do not have.
+        if index == HVMParameter.acpiIOPortsLocation {
+            return #expect(guest.setParameter(index, 0) == failure(.noDevice))
+        }
         #expect(guest.setParameter(index, 0) == (writable.contains(index) ? 0 : failure(.notPermitted)))
         #expect(control.setParameter(index, 0, of: 3) == 0)
         #expect(control.getParameter(index, of: 3) == 0)
@@ -57,7 +61,7 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(control.setParameter(HVMParameter.timerMode, 4, of: 3) == failure(.invalidArgument))
         #expect(control.setParameter(HVMParameter.tripleFaultReason, 6, of: 3) == failure(.invalidArgument))
         #expect(guest.setParameter(HVMParameter.x87FIPWidth, 5) == failure(.invalidArgument))
-        #expect(guest.setParameter(HVMParameter.acpiIOPortsLocation, 2) == failure(.invalidArgument))
+        #expect(guest.setParameter(HVMParameter.acpiIOPortsLocation, 1) == failure(.noDevice))
         #expect(control.setParameter(HVMParameter.viridian, 1, of: 3) == failure(.invalidArgument))
         #expect(control.setParameter(HVMParameter.altp2m, 1, of: 3) == failure(.invalidArgument))
         #expect(
@@ -141,8 +145,15 @@ private func failure(_ error: XenError) -> Int64 { error.returnValue }
         #expect(guest.hvm(HVMOperation.getTime) == 0)
         #expect(guest.get(Field<HVMTimeLayout, UInt64>.now) == machine.hypervisor.state.now())
         #expect(guest.hvm(HVMOperation.getTime, at: Caller.nowhere) == failure(.badAddress))
+        guest.set(Field<HVMTraceLayout, UInt16>.event, 0xFFF)
+        guest.set(Field<HVMTraceLayout, UInt16>.extraByteCount, 28)
         #expect(guest.hvm(HVMOperation.trace) == 0)
         #expect(guest.hvm(HVMOperation.trace, at: Caller.nowhere) == failure(.badAddress))
+        guest.set(Field<HVMTraceLayout, UInt16>.event, 0x1000)
+        #expect(guest.hvm(HVMOperation.trace) == failure(.invalidArgument))
+        guest.set(Field<HVMTraceLayout, UInt16>.event, 0xFFF)
+        guest.set(Field<HVMTraceLayout, UInt16>.extraByteCount, 29)
+        #expect(guest.hvm(HVMOperation.trace) == failure(.invalidArgument))
         guest.domain.state.physmap.needsFlush = false
         #expect(guest.hvm(HVMOperation.flushTLBs) == failure(.invalidArgument))
         #expect(guest.hvm(HVMOperation.flushTLBs, at: 0) == 0)

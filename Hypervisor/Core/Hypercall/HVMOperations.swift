@@ -47,8 +47,12 @@ extension Ref<VirtualCPU> {
             try write(hypervisor.state.now(), at: argument)
             return 0
         case UInt64(HVMOperation.trace):
-            // Nobody traces: read and dropped.
-            _ = try copyIn(HVMTraceLayout.self, at: argument)
+            // Nobody traces: checked and dropped.
+            let block = try copyIn(HVMTraceLayout.self, at: argument)
+            guard block[.event] &>> 12 == 0,
+                block[.extraByteCount] <= HVMTraceLayout.byteCount
+                    &- Field<HVMTraceLayout, UInt8>.extra.offset
+            else { throw .invalidArgument }
             return 0
         case UInt64(HVMOperation.getMemoryType):
             let block = try copyIn(HVMMemoryTypeLayout.self, at: argument)
@@ -122,14 +126,15 @@ enum HVMParameterRule {
         default: false
         }
     }
-    /// Throws `invalidArgument` for a value the parameter cannot have.
+    /// Throws `invalidArgument` for a value the parameter cannot have, `noDevice` for the place of a device that no PVH
+    /// guest has.
     static func checkValue(_ index: UInt32, _ value: UInt64) throws(XenError) {
+        if index == HVMParameter.acpiIOPortsLocation { throw .noDevice }
         let isFine =
             switch index {
             case HVMParameter.timerMode: value <= 3
             case HVMParameter.tripleFaultReason: value <= 5
             case HVMParameter.x87FIPWidth: value == 0 || value == 4 || value == 8
-            case HVMParameter.acpiIOPortsLocation: value <= 1
             // Not offered: only "off" can be set.
             case HVMParameter.viridian, HVMParameter.altp2m, HVMParameter.machineCheckCapability: value == 0
             default: true

@@ -129,12 +129,12 @@ enum DocumentedErrors {
     private static func hvm(_ command: UInt32) -> [XenError] {
         switch command {
         case HVMOperation.setParameter:
-            [.badAddress, .invalidArgument, .noSuchDomain, .notPermitted, .exists]
+            [.badAddress, .invalidArgument, .noSuchDomain, .notPermitted, .noDevice, .exists]
         case HVMOperation.getParameter: [.badAddress, .invalidArgument, .noSuchDomain, .notPermitted]
         case HVMOperation.flushTLBs: [.invalidArgument]
         case HVMOperation.pageTableDying: [.badAddress, .noSuchDomain, .notSupported, .invalidArgument]
         case HVMOperation.getTime: [.badAddress]
-        case HVMOperation.trace: [.badAddress]
+        case HVMOperation.trace: [.badAddress, .invalidArgument]
         case HVMOperation.getMemoryType: [.badAddress, .noSuchDomain, .notPermitted]
         case HVMOperation.setEventUpcallVector: [.badAddress, .invalidArgument, .noEntry]
         case HVMOperation.guestRequestVMEvent: [.invalidArgument]
