@@ -116,10 +116,18 @@ public func guestMain() {
     }
     suite.test("task_priority_outlives_interrupts") { t throws(XenError) in
         try Events.start()
+        // QEMU's emulation ends itself if CR8 is written while an interrupt is on offer: none may wait.
+        func drain() {
+            Processor.enableInterrupts()
+            Processor.noOperation()
+            Processor.disableInterrupts()
+        }
+        drain()
         Processor.taskPriority = 1
         let deadline = try Deadline(nanoseconds: 1_000_000)
         t.expect(!deadline.wait { false } && deadline.hasPassed, "no timer event came")
         t.expectEqual(Processor.taskPriority, 1, "CR8 after an interrupt")
+        drain()
         Processor.taskPriority = 0
     }
     suite.test("local_apic") { t throws(XenError) in
@@ -255,6 +263,7 @@ public func guestMain() {
         }
     }
     suite.test("performance_counters_are_hidden") { t throws(XenError) in
+        guard !TestSuite.isReference else { return t.skip("the reference hides the instruction too") }
         t.expectFault(.generalProtection, "RDPMC") { () throws(Fault) in
             _ = try Processor.readPerformanceCounter(0)
         }

@@ -85,6 +85,7 @@ public func guestMain() {
             .badAddress, "SCHEDOP_shutdown_code")
     }
     suite.test("shutdown_refuses_reasons_that_do_not_exist") { t throws(XenError) in
+        guard !TestSuite.isReference else { return t.skip("the reference shuts down for any reason") }
         t.expectReturn(Scheduler.shutDown(6), .invalidArgument, "reason 6")
         t.expectReturn(Scheduler.shutDown(UInt32.max), .invalidArgument, "reason 0xffffffff")
         t.expectError(.invalidArgument, "code 6") { () throws(XenError) in
