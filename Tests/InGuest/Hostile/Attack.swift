@@ -25,6 +25,9 @@ enum Attack: UInt64 {
     case multicallFlood
     case leaveEverything
     case timerStorm
+    case changeMappings
+    case giveUpAreas
+    case resetWhilePolled
 }
 
 /// A domain with two vCPUs, started from this image, that attacks.
@@ -74,6 +77,9 @@ extension Attack {
         case .multicallFlood: multicallFlood()
         case .leaveEverything: leaveEverything()
         case .timerStorm: timerStorm()
+        case .changeMappings: suite.test("change_mappings", changeMappings)
+        case .giveUpAreas: suite.test("give_up_areas", giveUpAreas)
+        case .resetWhilePolled: suite.test("reset_while_polled", resetWhilePolled)
         case nil: panic("attack \(number) is not known")
         }
         suite.finish()

@@ -4,6 +4,59 @@ import GuestTesting
 import SharedMemory
 import XenABI
 
+/// Calls that would give something to a domain that is being taken apart, or get something of it: none may.
+private func callDying(_ t: inout Test, _ id: DomainID) {
+    func refused(_ what: Text, _ body: () throws(XenError) -> Void) {
+        do throws(XenError) {
+            try body()
+            t.expect(false, "\(what) of a dying domain succeeded")
+        } catch {}
+    }
+    guard let window = UnusedFrames.take(), let page = GuestPage() else { return t.error("no memory") }
+    t.expect(
+        (try? GrantTable.map(GrantReference(rawValue: 8), of: id, at: window.address)) == nil,
+        "mapping a grant")
+    t.expect(
+        (try? GrantTable.copy(
+            from: .reference(GrantReference(rawValue: 8), of: id, offset: 0),
+            to: .frame(page.frame, offset: 0),
+            byteCount: 8)) == nil, "copying a grant")
+    refused("binding to a port") { () throws(XenError) in
+        _ = try EventChannel.bindInterdomain(id, EventPort(rawValue: 2))
+    }
+    refused("opening a port") { () throws(XenError) in
+        _ = try EventChannel.allocateUnboundPort(of: id, for: .zero)
+    }
+    refused("mapping a page") { () throws(XenError) in
+        try Memory.mapForeign(GuestFrame(rawValue: 0x100), of: id, at: window)
+    }
+    refused("mapping the grant table") { () throws(XenError) in
+        try Memory.map(.grantTable, of: id, at: [window])
+    }
+    refused("adding to the map") { () throws(XenError) in
+        try Memory.addToPhysmap(domain: id, space: PhysmapSpace.sharedInfo, index: 0, at: window)
+    }
+    refused("a memory limit") { () throws(XenError) in
+        try DomainControl.setMaximumMemory(kibibytes: 1 << 20, of: id)
+    }
+    refused("a paging pool") { () throws(XenError) in
+        try DomainControl.setPagingPool(byteCount: 4 << 20, of: id)
+    }
+    refused("unpausing") { () throws(XenError) in try DomainControl.unpause(id) }
+    refused("a parameter") { () throws(XenError) in
+        try HVM.setParameter(HVMParameter.storeFrame, of: id, to: 1)
+    }
+    t.expect(!Memory.populate(window, domain: id), "populating a dying domain")
+    t.expect(!Memory.decrease(GuestFrame(rawValue: 0x100), domain: id), "taking memory of a dying domain")
+    // These find nothing to do; they must not bring it back to life.
+    try? Scheduler.shutDown(id, ShutdownReason.reboot)
+    try? EventChannel.reset(id)
+    try? DomainControl.destroy(id)
+    if let info = try? DomainControl.info(id) {
+        t.expect(info.has(.dying), "flags afterwards: \(hex: info.flags.rawValue)")
+    }
+}
+
 /// Domains that attack the hypervisor and each other. After each attack another domain still answers, and the machine has
 /// as many free pages as before.
 @c(guest_main)
@@ -191,6 +244,52 @@ public func guestMain() {
             t.expect(copied > 20, "only \(copied) of 1200 copies")
         }
     }
+    suite.test("mappings_changed_under_their_handles") { t throws(XenError) in
+        guard let page = GuestPage(), let reference = GrantTable.takeReference(),
+            let window = UnusedFrames.take()
+        else { throw .noMemory }
+        t.expect(reference.rawValue < 64, "reference \(reference.rawValue)")
+        page.memory.fill(0)
+        try attack(&t, .changeMappings, ends: ShutdownReason.powerOff) {
+            (t: inout Test, id: DomainID) throws(XenError) in
+            GrantTable.publish(page.frame, to: id, flags: GrantEntryFlag.permitAccess, as: reference)
+            // Its own page is granted last.
+            let end = Clock.now + 20 * second
+            var own: GrantHandle?
+            while own == nil, Clock.now < end {
+                own = try? GrantTable.map(Attack.ownReference, of: id, at: window.address).handle
+                if own == nil { try Scheduler.sleep(until: Clock.now + 1_000_000) }
+            }
+            guard let own else { return t.expect(false, "the attacker does not come to its end") }
+            try? GrantTable.unmap(own, at: window.address)
+            for (granted, mustFail, what) in [
+                (Attack.mappedReference, true, "what it was granted" as Text),
+                (Attack.holeReference, true, "a hole"),
+                (Attack.sharedInfoReference, false, "its shared page"),
+                (Attack.tableReference, false, "its grant table"),
+            ] {
+                if let mapping = try? GrantTable.map(granted, of: id, at: window.address) {
+                    t.expect(!mustFail, "mapped \(what), granted on")
+                    try? GrantTable.unmap(mapping.handle, at: window.address)
+                }
+                do throws(GrantStatus) {
+                    try GrantTable.copy(
+                        from: .reference(granted, of: id, offset: 0), to: .frame(page.frame, offset: 2048),
+                        byteCount: 64)
+                    t.expect(!mustFail, "copied from \(what), granted on")
+                } catch {}
+            }
+            page.memory.store(UInt64(1), at: Attack.doneOffset)
+        }
+        t.expect(GrantTable.revoke(reference), "nobody uses our page any more")
+        GrantTable.giveReference(reference)
+    }
+    suite.test("areas_in_pages_that_are_given_up") { t throws(XenError) in
+        try attack(&t, .giveUpAreas, ends: ShutdownReason.powerOff, extraPages: 16)
+    }
+    suite.test("ports_reset_while_they_are_polled") { t throws(XenError) in
+        try attack(&t, .resetWhilePolled, ends: ShutdownReason.powerOff)
+    }
     suite.test("destroyed_with_grants_mapped_and_ports_half_open") { t throws(XenError) in
         let before = try SystemControl.physicalInfo().freePages
         let peer = try Peer()
@@ -230,6 +329,7 @@ public func guestMain() {
         t.expectError(.noSuchDomain, "populating a dying domain") { () throws(XenError) in
             try Memory.claim(pages: 1, for: id)
         }
+        callDying(&t, id)
         t.expectEqual(
             try EventChannel.status(of: bound).state, EventChannelState.unbound, "our end of its port")
         try EventChannel.close(bound)

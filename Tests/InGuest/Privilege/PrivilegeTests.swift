@@ -98,6 +98,51 @@ public func guestMain() {
                 HypercallNumber.consoleIO, UInt64(ConsoleIOOperation.read), 16, page.memory.address),
             .notPermitted, "reading the console")
     }
+    suite.test("other_domains_are_out_of_reach") { t throws(XenError) in
+        guard !BootInformation.current.isInitialDomain else { return t.skip("this is domain 0") }
+        guard let frame = UnusedFrames.take() else { throw .noMemory }
+        let port = EventPort(rawValue: 1)
+        func refused(_ what: Text, _ body: () throws(XenError) -> Void) {
+            t.expectError(.notPermitted, "\(what) of domain 0", body)
+        }
+        t.expect(!Memory.populate(frame, domain: .zero), "memory for domain 0")
+        t.expect(!Memory.decrease(GuestFrame(rawValue: 0x100), domain: .zero), "memory of domain 0")
+        refused("the reservation") { () throws(XenError) in _ = try Memory.currentReservation(of: .zero) }
+        refused("the limit") { () throws(XenError) in _ = try Memory.maximumReservation(of: .zero) }
+        refused("the highest page") { () throws(XenError) in _ = try Memory.maximumGuestFrame(of: .zero) }
+        refused("the map") { () throws(XenError) in
+            try Memory.addToPhysmap(domain: .zero, space: PhysmapSpace.sharedInfo, index: 0, at: frame)
+        }
+        refused("a page in the map") { () throws(XenError) in
+            try Memory.removeFromPhysmap(GuestFrame(rawValue: 0x100), domain: .zero)
+        }
+        refused("a foreign page") { () throws(XenError) in
+            try Memory.mapForeign(GuestFrame(rawValue: 0x100), of: .zero, at: frame)
+        }
+        // Only the hardware domain may map resources at all.
+        t.expectError(.accessDenied, "the grant table of domain 0") { () throws(XenError) in
+            try Memory.map(.grantTable, of: .zero, at: [frame])
+        }
+        refused("a claim") { () throws(XenError) in try Memory.claim(pages: 1, for: .zero) }
+        refused("a parameter") { () throws(XenError) in
+            _ = try HVM.parameter(HVMParameter.storeFrame, of: .zero)
+        }
+        refused("setting a parameter") { () throws(XenError) in
+            try HVM.setParameter(HVMParameter.storeFrame, of: .zero, to: 1)
+        }
+        refused("the kind of a page") { () throws(XenError) in
+            _ = try HVM.memoryKind(of: GuestFrame(rawValue: 0x100), domain: .zero)
+        }
+        refused("a port's state") { () throws(XenError) in
+            _ = try EventChannel.status(of: port, in: .zero)
+        }
+        refused("a new port") { () throws(XenError) in
+            _ = try EventChannel.allocateUnboundPort(of: .zero, for: .caller)
+        }
+        refused("all ports") { () throws(XenError) in try EventChannel.reset(.zero) }
+        refused("the end") { () throws(XenError) in try Scheduler.shutDown(.zero, ShutdownReason.powerOff) }
+        refused("the grant version") { () throws(XenError) in _ = try GrantTable.version(of: .zero) }
+    }
     suite.runAgainAsDomU()
     suite.finish()
 }
