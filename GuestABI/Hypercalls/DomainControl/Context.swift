@@ -30,11 +30,7 @@ extension DomainControl {
         var block = block(operation, domain)
         block[Field<DomctlHVMContextLayout, UInt32>.size, at: body] = UInt32(
             truncatingIfNeeded: buffer.byteCount)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &buffer) {
-                block[Field<DomctlHVMContextLayout, UInt64>.buffer, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.domctl, &block)
-            })
+        try call(&block, Field<DomctlHVMContextLayout, UInt64>.buffer, &buffer.bytes)
         return block[Field<DomctlHVMContextLayout, UInt32>.size, at: body]
     }
     /// One record, such as the CPU record (`HVMSaveRecord.cpu`) of a vCPU. `XEN_DOMCTL_gethvmcontext_partial`.
@@ -50,11 +46,7 @@ extension DomainControl {
         block[Word.type, at: body] = UInt32(type)
         block[Word.instance, at: body] = UInt32(instance)
         block[Long.bufferSize, at: body] = UInt64(record.buffer.byteCount)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &record.buffer) {
-                block[Long.buffer, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.domctl, &block)
-            })
+        try call(&block, Long.buffer, &record.buffer.bytes)
         return record
     }
 }

@@ -22,6 +22,16 @@ public enum DomainControl {
     public static func call(_ block: inout ArgumentBlock<DomctlLayout>) throws(XenError) {
         try Hypercall.check(Hypercall.invoke(HypercallNumber.domctl, &block))
     }
+    /// Makes the call with the address of an array's elements, 0 for an empty one, in `field` of the operation's own block.
+    static func call<Inner: ABILayout, Element: BitwiseCopyable>(
+        _ block: inout ArgumentBlock<DomctlLayout>, _ field: Field<Inner, UInt64>, _ array: inout [Element]
+    ) throws(XenError) {
+        let result = Hypercall.withAddress(of: &array) {
+            block[field, at: body] = $0
+            return Hypercall.invoke(HypercallNumber.domctl, &block)
+        }
+        try Hypercall.check(result)
+    }
     /// The raw form of an operation without arguments of its own.
     public static func call(_ operation: UInt32, _ domain: DomainID) throws(XenError) {
         var block = block(operation, domain)

@@ -42,11 +42,7 @@ extension DomainControl {
         var list = frames.map { $0.rawValue }
         var block = block(DomctlOperation.getPageFrameInfo3, domain)
         block[Field<DomctlPageFrameInfo3Layout, UInt64>.count, at: body] = UInt64(list.count)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &list) {
-                block[Field<DomctlPageFrameInfo3Layout, UInt64>.array, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.domctl, &block)
-            })
+        try call(&block, Field<DomctlPageFrameInfo3Layout, UInt64>.array, &list)
         return list.map { PageKind(rawValue: UInt32(truncatingIfNeeded: $0)) }
     }
     /// Bytes of the domain's memory, at an address as its vCPU 0 has it mapped. `XEN_DOMCTL_gdbsx_guestmemio`.
@@ -75,12 +71,8 @@ extension DomainControl {
         block[Word.length, at: body] = byteCount
         block[Word.remaining, at: body] = byteCount
         block[Field<DomctlGuestMemoryIOLayout, UInt8>.isWrite, at: body] = writes ? 1 : 0
-        let result = Hypercall.withAddress(of: &buffer) {
-            block[Long.buffer, at: body] = $0
-            return Hypercall.invoke(HypercallNumber.domctl, &block)
-        }
         do throws(XenError) {
-            try Hypercall.check(result)
+            try call(&block, Long.buffer, &buffer.bytes)
         } catch {
             throw GuestMemoryError(error: error, remaining: block[Word.remaining, at: body])
         }

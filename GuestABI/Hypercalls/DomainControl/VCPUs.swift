@@ -54,11 +54,7 @@ extension DomainControl {
         block[Word.flags, at: body] = kind.flag
         block[kind == .hard ? Word.hardBitCount : .softBitCount, at: body] = UInt32(
             truncatingIfNeeded: cpus.capacity)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &cpus.bytes) {
-                block[kind == .hard ? Long.hardBitmap : .softBitmap, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.domctl, &block)
-            })
+        try call(&block, kind == .hard ? Long.hardBitmap : .softBitmap, &cpus.bytes)
     }
     /// The NUMA nodes from which the domain's memory comes. `XEN_DOMCTL_getnodeaffinity`.
     public static func nodes(of domain: DomainID, capacity: Int = 64) throws(XenError) -> NumberSet {
@@ -77,11 +73,7 @@ extension DomainControl {
         var block = block(operation, domain)
         block[Field<DomctlNodeAffinityLayout, UInt32>.bitCount, at: body] = UInt32(
             truncatingIfNeeded: nodes.capacity)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &nodes.bytes) {
-                block[Field<DomctlNodeAffinityLayout, UInt64>.bitmap, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.domctl, &block)
-            })
+        try call(&block, Field<DomctlNodeAffinityLayout, UInt64>.bitmap, &nodes.bytes)
     }
 
     /// A vCPU's registers, `noData` before it has any. `XEN_DOMCTL_getvcpucontext`.
@@ -110,10 +102,6 @@ extension DomainControl {
     ) throws(XenError) {
         var block = block(operation, domain)
         block[Field<DomctlVCPUContextLayout, UInt32>.vcpu, at: body] = vcpu
-        try Hypercall.check(
-            Hypercall.withAddress(of: &buffer) {
-                block[Field<DomctlVCPUContextLayout, UInt64>.context, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.domctl, &block)
-            })
+        try call(&block, Field<DomctlVCPUContextLayout, UInt64>.context, &buffer.bytes)
     }
 }

@@ -48,10 +48,6 @@ extension SystemControl {
     ) throws(XenError) {
         block[Field<SysctlCPUPoolLayout, UInt32>.bitCount, at: body] = UInt32(
             truncatingIfNeeded: cpus.capacity)
-        let result = Hypercall.withAddress(of: &cpus.bytes) {
-            block[Field<SysctlCPUPoolLayout, UInt64>.bitmap, at: body] = $0
-            return Hypercall.invoke(HypercallNumber.sysctl, &block)
-        }
-        try Hypercall.check(result)
+        try call(&block, Field<SysctlCPUPoolLayout, UInt64>.bitmap, &cpus.bytes)
     }
 }

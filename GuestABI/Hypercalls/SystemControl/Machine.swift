@@ -21,11 +21,7 @@ extension SystemControl {
         var times = [UInt64](repeating: 0, count: maximum)
         var block = block(SysctlOperation.getCPUInfo)
         block[Field<SysctlCPUInfoLayout, UInt32>.maximumCPUs, at: body] = UInt32(truncatingIfNeeded: maximum)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &times) {
-                block[Field<SysctlCPUInfoLayout, UInt64>.info, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.sysctl, &block)
-            })
+        try call(&block, Field<SysctlCPUInfoLayout, UInt64>.info, &times)
         let count = Int(block[Field<SysctlCPUInfoLayout, UInt32>.cpuCount, at: body])
         if count < maximum { times.removeLast(maximum - count) }
         return times
@@ -62,11 +58,7 @@ extension SystemControl {
         var block = block(SysctlOperation.cpuTopology)
         block[Field<SysctlCPUTopologyInfoLayout, UInt32>.cpuCount, at: body] = UInt32(
             truncatingIfNeeded: room)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &buffer) {
-                block[Field<SysctlCPUTopologyInfoLayout, UInt64>.topology, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.sysctl, &block)
-            })
+        try call(&block, Field<SysctlCPUTopologyInfoLayout, UInt64>.topology, &buffer.bytes)
         return Int(block[Field<SysctlCPUTopologyInfoLayout, UInt32>.cpuCount, at: body])
     }
     /// How many NUMA nodes there are. `XEN_SYSCTL_numainfo` without buffers.

@@ -29,11 +29,7 @@ extension SystemControl {
         var block = block(SysctlOperation.getCPUFeatureset)
         block[Word.index, at: body] = features.rawValue
         block[Word.featureCount, at: body] = UInt32(truncatingIfNeeded: words.count)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &words) {
-                block[Field<SysctlCPUFeaturesetLayout, UInt64>.features, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.sysctl, &block)
-            })
+        try call(&block, Field<SysctlCPUFeaturesetLayout, UInt64>.features, &words)
         return Int(block[Word.featureCount, at: body])
     }
 

@@ -18,6 +18,16 @@ public enum SystemControl {
     public static func call(_ block: inout ArgumentBlock<SysctlLayout>) throws(XenError) {
         try Hypercall.check(Hypercall.invoke(HypercallNumber.sysctl, &block))
     }
+    /// Makes the call with the address of an array's elements, 0 for an empty one, in `field` of the operation's own block.
+    static func call<Inner: ABILayout, Element: BitwiseCopyable>(
+        _ block: inout ArgumentBlock<SysctlLayout>, _ field: Field<Inner, UInt64>, _ array: inout [Element]
+    ) throws(XenError) {
+        let result = Hypercall.withAddress(of: &array) {
+            block[field, at: body] = $0
+            return Hypercall.invoke(HypercallNumber.sysctl, &block)
+        }
+        try Hypercall.check(result)
+    }
 }
 
 /// The hypervisor's console.
@@ -36,11 +46,7 @@ extension SystemControl {
         block[Field<SysctlReadConsoleLayout, UInt8>.incremental, at: body] = index == nil ? 0 : 1
         block[Word.index, at: body] = index ?? 0
         block[Word.count, at: body] = UInt32(truncatingIfNeeded: byteCount)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &buffer) {
-                block[Field<SysctlReadConsoleLayout, UInt64>.buffer, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.sysctl, &block)
-            })
+        try call(&block, Field<SysctlReadConsoleLayout, UInt64>.buffer, &buffer.bytes)
         buffer.keep(first: Int(block[Word.count, at: body]))
         return LogPart(bytes: buffer.bytes, next: block[Word.index, at: body])
     }
@@ -50,11 +56,7 @@ extension SystemControl {
         var block = block(SysctlOperation.debugKeys)
         block[Field<SysctlDebugKeysLayout, UInt32>.keyCount, at: body] = UInt32(
             truncatingIfNeeded: keys.count)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &keys) {
-                block[Field<SysctlDebugKeysLayout, UInt64>.keys, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.sysctl, &block)
-            })
+        try call(&block, Field<SysctlDebugKeysLayout, UInt64>.keys, &keys)
     }
 }
 
@@ -69,11 +71,7 @@ extension SystemControl {
         var block = block(SysctlOperation.getDomainInfoList)
         block[Field<SysctlDomainInfoListLayout, UInt16>.firstDomain, at: body] = first.rawValue
         block[Word.maximumDomains, at: body] = UInt32(truncatingIfNeeded: maximum)
-        try Hypercall.check(
-            Hypercall.withAddress(of: &buffer) {
-                block[Field<SysctlDomainInfoListLayout, UInt64>.buffer, at: body] = $0
-                return Hypercall.invoke(HypercallNumber.sysctl, &block)
-            })
+        try call(&block, Field<SysctlDomainInfoListLayout, UInt64>.buffer, &buffer.bytes)
         var found: [DomainInfo] = []
         for index in 0..<min(Int(block[Word.domainCount, at: body]), maximum) {
             found.append(DomainInfo(from: buffer, at: index * DomctlDomainInfoLayout.byteCount))
