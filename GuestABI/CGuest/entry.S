@@ -240,7 +240,7 @@ guest_user_return:
     popq %rbp
     ret
 
-// MARK: A hypercall from 32-bit code in ring 0. EDI = number, all arguments 0. Returns EAX, zero-extended.
+// MARK: A hypercall from 32-bit code in ring 0. EDI = number, RSI = five words. Returns EAX, zero-extended.
     .section .text.guest_hypercall_from_32_bit, "ax", @progbits
     .globl guest_hypercall_from_32_bit
     .type guest_hypercall_from_32_bit, @function
@@ -249,14 +249,14 @@ guest_hypercall_from_32_bit:
     pushfq
     cli
     movl %edi, %eax
-    xorl %ebx, %ebx
-    xorl %ecx, %ecx
-    xorl %esi, %esi
-    xorl %edi, %edi
     pushq $0xA8
     leaq 1f(%rip), %rdx
     pushq %rdx
-    xorl %edx, %edx
+    movl (%rsi), %ebx
+    movl 4(%rsi), %ecx
+    movl 8(%rsi), %edx
+    movl 16(%rsi), %edi
+    movl 12(%rsi), %esi
     lretq
     .code32
 1:  cmpb $0, guest_uses_vmmcall

@@ -23,10 +23,10 @@ public enum AddressSpace {
     private static func setWord(_ table: UInt64, _ index: UInt64, _ value: UInt64) {
         MappedPage(unsafeAddress: table).store(value, at: Int(index & 511) * 8)
     }
-    /// The table that entry `index` of `table` names, made if missing.
+    /// The table that entry `index` of `table` names, made if missing or if a large page stands there.
     private static func descend(_ table: UInt64, _ index: UInt64) -> UInt64? {
         let entry = word(table, index)
-        if entry & 1 != 0 { return entry & 0x000F_FFFF_FFFF_F000 }
+        if entry & 0x81 == 1 { return entry & 0x000F_FFFF_FFFF_F000 }
         guard let frame = PageAllocator.take(count: 1) else { return nil }
         MappedPage(unsafeAddress: frame.address.rawValue).fill(0)
         setWord(table, index, frame.address.rawValue | 7)
@@ -45,7 +45,8 @@ public enum AddressSpace {
         }
     }
 
-    /// Maps one page at a virtual address of the test area. False when there is no memory for tables.
+    /// Maps one page at a virtual address of the test area. False when there is no memory for tables. Below 4 GiB it takes
+    /// the place of 2 MiB of the identity map, where there must be no memory.
     public static func map(_ frame: GuestFrame, at address: UInt64, _ access: PageAccess) -> Bool {
         guard let pdpt = descend(guest_address_pml4(), address >> 39),
             let directory = descend(pdpt, address >> 30), let table = descend(directory, address >> 21)

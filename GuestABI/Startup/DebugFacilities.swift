@@ -76,8 +76,15 @@ extension Processor {
 }
 
 extension Hypercall {
-    /// Makes call `number` with arguments of 0 from 32-bit code; returns EAX.
-    public static func invokeFrom32BitCode(_ number: UInt32) -> UInt32 {
-        UInt32(truncatingIfNeeded: guest_hypercall_from_32_bit(number))
+    /// Makes call `number` from 32-bit code of this guest; returns EAX. Blocks have the form that `CompatLayout` tells.
+    public static func invokeFrom32BitCode(
+        _ number: UInt32, _ a: UInt32 = 0, _ b: UInt32 = 0, _ c: UInt32 = 0, _ d: UInt32 = 0, _ e: UInt32 = 0
+    ) -> Int32 {
+        let arguments: InlineArray<5, UInt32> = [a, b, c, d, e]
+        // SAFETY: five words that outlive the call.
+        return unsafe arguments.span.withUnsafeBufferPointer {
+            guard let start = $0.baseAddress else { return 0 }
+            return Int32(truncatingIfNeeded: unsafe guest_hypercall_from_32_bit(number, start))
+        }
     }
 }

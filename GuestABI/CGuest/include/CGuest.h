@@ -54,8 +54,9 @@ GUEST_INLINE void guest_set_trampoline(uint64_t stack, uint64_t argument) {
 
 // Runs code at `rip` in ring 3 with RAX, RDI, RSI, RDX, R10, R8 from `registers[6]`, until `int $0x82`; returns its RAX.
 uint64_t guest_run_in_user(uint64_t rip, const uint64_t *registers);
-// Makes a hypercall from 32-bit code in ring 0, all arguments 0; returns EAX.
-uint64_t guest_hypercall_from_32_bit(uint32_t number);
+
+// Makes a hypercall from 32-bit code in ring 0 with EBX, ECX, EDX, ESI, EDI from `arguments[5]`; returns EAX.
+uint64_t guest_hypercall_from_32_bit(uint32_t number, const uint32_t *arguments);
 
 // MARK: Hypercalls: number in RAX, arguments in RDI, RSI, RDX, R10, R8, result in RAX.
 GUEST_INLINE int64_t guest_vmmcall(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e) {

@@ -268,21 +268,6 @@ public func guestMain() {
             _ = try Processor.readPerformanceCounter(0)
         }
     }
-    suite.test("calls_from_32_bit_code_are_not_implemented") { t throws(XenError) in
-        for number: UInt32 in [
-            HypercallNumber.version, HypercallNumber.memory, HypercallNumber.multicall,
-            HypercallNumber.scheduler, HypercallNumber.vcpu, HypercallNumber.grantTable,
-            HypercallNumber.eventChannel, HypercallNumber.setTimer, HypercallNumber.consoleIO,
-            HypercallNumber.hvm, HypercallNumber.vmAssist, HypercallNumber.domctl, HypercallNumber.sysctl,
-            HypercallNumber.platform, HypercallNumber.deviceModel, HypercallNumber.pmu,
-            HypercallNumber.physicalDevice,
-        ] {
-            t.expectEqual(
-                Hypercall.invokeFrom32BitCode(number),
-                UInt32(bitPattern: 0 &- XenError.notImplemented.rawValue),
-                "\(HypercallNumber.name(number)) from 32-bit code")
-        }
-    }
     suite.runAgainAsDomU()
     suite.finish()
 }
