@@ -55,7 +55,7 @@ public final class ServiceServer<Service: DeviceService> {
     /// Devices that are served or about to be.
     public var deviceCount: Int { hosts.values.reduce(0) { $0 + $1.deviceCount } }
 
-    /// Begins to look for domains.
+    /// Begins to look for domains. By the watch svd knows that somebody serves devices of this kind.
     public func start() throws(BackendError) {
         watch = try platform.store.watch(path) { [weak self] changed in self?.look(changed) }
     }
