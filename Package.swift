@@ -182,6 +182,7 @@ targets += [
         "XenStoreService", "Dom0Tools/XenStoreService",
         ["XenStoreServer", "XenStoreWire", "Reactor", "SharedMemory", "XenABI", "CLinuxXen"]),
     module("XenStoreClient", "Dom0Tools/XenStoreClient", ["XenStoreWire", "Reactor", "XenABI", "CLinuxXen"]),
+    module("TrafficCounts", "Dom0Tools/TrafficCounts"),
     module("Configuration", "Dom0Tools/Configuration"),
     module("ControlAPI", "Dom0Tools/ControlAPI", ["Configuration"]),
     module(
@@ -190,14 +191,14 @@ targets += [
             "Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenBus", "XenStoreServer",
             "XenStoreService", "XenStoreClient",
             "XenStoreWire",
-            "Reactor", "XenABI", "SharedMemory", "RingProtocol", logging,
+            "Reactor", "TrafficCounts", "XenABI", "SharedMemory", "RingProtocol", logging,
         ]),
     module(
         "Backends", "Dom0Tools/Backends",
         [
             "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire",
             "XenStoreClient", "LinuxXen",
-            "Reactor", "CLinuxXen", "CBackends",
+            "Reactor", "TrafficCounts", "CLinuxXen", "CBackends",
         ]),
     tool("svctl", "Dom0Tools/svctl", ["ControlAPI", "Configuration", argumentParser]),
     tool(
@@ -244,9 +245,15 @@ targets += [
     tests("Configuration"),
     tests("ControlAPI", ["Configuration"]),
     tests("DomainBuilder", ["CCompression", "XenABI", "SharedMemory", "LinuxXen"]),
-    tests("DomainManager", ["ControlAPI", "Configuration", "Reactor", "SharedMemory", "XenABI"]),
     tests(
-        "Backends", ["DeviceProtocols", "RingProtocol", "SharedMemory", "TestSupport", "DriverKitTesting"]),
+        "DomainManager",
+        ["ControlAPI", "Configuration", "Reactor", "SharedMemory", "TrafficCounts", "XenABI"]),
+    tests(
+        "Backends",
+        [
+            "DeviceProtocols", "RingProtocol", "SharedMemory", "TestSupport", "TrafficCounts",
+            "DriverKitTesting",
+        ]),
     tests("Reactor"),
     tests("KeyValue"),
     tests(

@@ -18,10 +18,11 @@ public struct BackendCommand {
         """
 
     /// Reads the arguments. `--help` prints the usage and ends the process with 0; a wrong one ends it with 2.
-    /// - Parameter own: takes an argument of the program's own, or says what is wrong with it.
+    /// - Parameter own: takes an argument of the program's own, with what follows it if that is its value, or says what
+    ///   is wrong with it.
     public init(
         name: String, usage: String, arguments: some Sequence<String> = CommandLine.arguments.dropFirst(),
-        own: (String) -> String?
+        own: (_ argument: String, _ next: () -> String?) -> String?
     ) {
         self.name = name
         self.usage = usage
@@ -40,7 +41,7 @@ public struct BackendCommand {
                 }
                 self.level = level
             default:
-                if let problem = own(argument) { refuse(problem) }
+                if let problem = own(argument, { arguments.next() }) { refuse(problem) }
             }
         }
     }
@@ -56,15 +57,19 @@ public struct BackendCommand {
     /// Runs the program and ends the process: with 0 when its loop is done, with 1 on failure.
     /// - Parameters:
     ///   - subject: what the program is about, for its log; may be empty.
+    ///   - traffic: the file in which the bytes moved are counted.
     ///   - start: begins to serve, and gives back what SIGTERM and SIGINT are to do.
     public func run(
-        about subject: String = "",
+        about subject: String = "", traffic: String? = nil,
         _ start: (Reactor, BackendPlatform, Log) throws -> () -> Void
     ) -> Never {
         do {
             let log = Log(level: level, prefix: subject.isEmpty ? name : "\(name) \(subject)")
             let reactor = try Reactor()
-            let stop = try start(reactor, try .linux(reactor, storePath: storePath, log: log), log)
+            let platform = try BackendPlatform.linux(
+                reactor, storePath: storePath,
+                traffic: traffic.map { Traffic(file: $0, log: log) } ?? Traffic(), log: log)
+            let stop = try start(reactor, platform, log)
             for signal in [SIGTERM, SIGINT] { try reactor.onSignal(signal, stop) }
             reactor.run()
         } catch {

@@ -27,7 +27,9 @@ public enum BackendProgram<Service: DeviceService> {
 
     /// Reads the command line and serves until a signal ends it.
     public static func main() -> Never {
-        let command = BackendCommand(name: program, usage: usage) { "unknown argument '\($0)'" }
+        let command = BackendCommand(name: program, usage: usage) { argument, _ in
+            "unknown argument '\(argument)'"
+        }
         command.run { reactor, platform, log in
             let server = ServiceServer<Service>(platform: platform, log: log)
             try server.start()

@@ -8,6 +8,7 @@ let usage = """
     usage: svback [options] <domid>
 
       <domid>                the domain whose backend/vbd and backend/vif this process serves
+      --traffic DIRECTORY    count the bytes moved in a file there that has the domain's number
       --persistent-grants    offer persistent grants to block frontends (copying is faster)
     \(BackendCommand.optionsUsage)
 
@@ -17,12 +18,17 @@ let usage = """
     """
 
 var offersPersistentGrants = false
+var trafficDirectory: String?
 var domain: DomainID?
 
-let command = BackendCommand(name: "svback", usage: usage) { argument in
+let command = BackendCommand(name: "svback", usage: usage) { argument, next in
     if argument == "--persistent-grants" {
         offersPersistentGrants = true
         return nil
+    }
+    if argument == "--traffic" {
+        trafficDirectory = next()
+        return trafficDirectory == nil ? "--traffic wants a directory" : nil
     }
     guard !argument.hasPrefix("-") else { return "unknown option '\(argument)'" }
     guard domain == nil else { return "more than one domain" }
@@ -35,7 +41,9 @@ let command = BackendCommand(name: "svback", usage: usage) { argument in
 guard let domain else { command.refuse("which domain?") }
 
 let persistent = offersPersistentGrants
-command.run(about: "\(domain.rawValue)") { reactor, platform, log in
+command.run(
+    about: "\(domain.rawValue)", traffic: trafficDirectory.map { "\($0)/\(domain.rawValue)" }
+) { reactor, platform, log in
     let host = DeviceHost(
         domain: domain, platform: platform, log: log,
         makeDriver: { kind, name in

@@ -5,9 +5,10 @@ import Testing
 @Suite struct BackendCommandTests {
     private static func read(_ arguments: [String]) -> [String] {
         var own: [String] = []
-        _ = BackendCommand(name: "test", usage: "usage\n", arguments: arguments) { argument in
+        _ = BackendCommand(name: "test", usage: "usage\n", arguments: arguments) { argument, next in
             own.append(argument)
-            return argument.hasPrefix("-") ? "unknown option '\(argument)'" : nil
+            if argument == "--own" { own.append(next() ?? "nothing") }
+            return argument.hasPrefix("-") && argument != "--own" ? "unknown option '\(argument)'" : nil
         }
         return own
     }
@@ -17,6 +18,8 @@ import Testing
             Self.read(["--store", "/x", "7", "--log-level", "debug", "--store", "/y", "more"])
                 == ["7", "more"])
         #expect(Self.read([]) == [])
+        #expect(
+            Self.read(["--own", "--store", "7", "--own"]) == ["--own", "--store", "7", "--own", "nothing"])
     }
 
     @Test func helpEndsWell() async {
@@ -42,7 +45,7 @@ import Testing
         let result = await #expect(
             processExitsWith: .exitCode(1), observing: [\.standardErrorContent]
         ) {
-            BackendCommand(name: "test", usage: "", arguments: ["--store", "/nowhere"]) { _ in nil }
+            BackendCommand(name: "test", usage: "", arguments: ["--store", "/nowhere"]) { _, _ in nil }
                 .run { _, _, _ in {} }
         }
         // On a machine that is no Dom0 the grant device is missed first.

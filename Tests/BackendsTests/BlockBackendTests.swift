@@ -12,9 +12,8 @@ let directories = ["/dev/shm", "/var/tmp"]
 @Suite struct BlockBackendTests {
     static func connected(
         _ image: TemporaryImage, mode: String = "w", abi: BlockRingABI = .x86_64, pageCount: Int = 1,
-        persistent: Bool = false
+        persistent: Bool = false, bench: Bench = Bench()
     ) throws -> BlockFrontend {
-        let bench = Bench()
         BlockFrontend.toolstack(bench.store, params: image.path, mode: mode)
         try bench.startHost { _, _ in
             BlockDriver(platform: bench.platform, domain: Bench.domain, offersPersistentGrants: persistent)

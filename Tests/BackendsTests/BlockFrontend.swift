@@ -17,10 +17,11 @@ final class Bench {
     private(set) var isFinished = false
     private(set) var host: DeviceHost?
 
-    init() {
+    init(traffic: Traffic = Traffic()) {
         events = InMemoryEvents(work: work)
         store = InMemoryStore(work: work)
-        platform = BackendPlatform(grants: grants, events: events, store: store, work: work)
+        platform = BackendPlatform(
+            grants: grants, events: events, store: store, work: work, traffic: traffic)
     }
 
     /// Starts a host; a second one plays the process that follows a killed one.

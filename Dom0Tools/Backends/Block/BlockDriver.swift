@@ -100,7 +100,7 @@ public final class BlockDriver: DeviceDriver {
             let ring = try BackRing.join(memory, isResuming: isResuming, name: "block")
             service = try BlockService(
                 ring: ring, abi: abi, domain: domain, storage: storage, grants: grants,
-                persistent: persistent,
+                persistent: persistent, traffic: platform.traffic,
                 notify: { events.notify(port) },
                 again: { [weak self] in work.after(milliseconds: 0) { self?.serve(failed) } })
             if let descriptor = storage.completionDescriptor {

@@ -59,6 +59,7 @@ public final class BlockService {
     private let mapping: LocalMemory?
     private let geometry: DiskGeometry
     private let persistent: PersistentGrants?
+    private let traffic: Traffic
     private let notify: () -> Void
     /// Runs `serve` again later.
     private let again: () -> Void
@@ -80,8 +81,8 @@ public final class BlockService {
     /// - Throws: `hypervisor` if there is no memory for the buffers.
     public init(
         ring: consuming BackRing, abi: BlockRingABI, domain: DomainID, storage: any BlockStorage,
-        grants: any GrantAccess, persistent: PersistentGrants? = nil, notify: @escaping () -> Void,
-        again: @escaping () -> Void
+        grants: any GrantAccess, persistent: PersistentGrants? = nil, traffic: Traffic,
+        notify: @escaping () -> Void, again: @escaping () -> Void
     ) throws(BackendError) {
         guard let buffers = LocalMemory.allocate(byteCount: Self.placeCount * Self.bufferByteCount) else {
             throw .hypervisor("no memory for the buffers of a block ring")
@@ -93,6 +94,7 @@ public final class BlockService {
         self.storage = storage
         self.grants = grants
         self.persistent = persistent
+        self.traffic = traffic
         // Data of persistent grants is moved by the processor here, and a mapped file can be made shorter under it.
         mapping = persistent == nil ? storage.mapping : nil
         geometry = storage.geometry
@@ -420,6 +422,13 @@ public final class BlockService {
                 BlockResponse(
                     identifier: places[index].identifier, operation: places[index].operation,
                     status: places[index].status))
+            if places[index].status == .okay {
+                switch places[index].kind {
+                case .read: traffic.add(places[index].byteCount, .blockRead)
+                case .write: traffic.add(places[index].byteCount, .blockWritten)
+                default: break
+                }
+            }
             head &+= 1
         }
         if ring.publishResponses() { notify() }

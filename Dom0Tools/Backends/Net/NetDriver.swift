@@ -101,7 +101,8 @@ public final class NetDriver: DeviceDriver {
                 ring: try BackRing.join(
                     transmitPages.memory.ring(slotByteCount: NetTransmitRequestLayout.byteCount),
                     isResuming: isResuming, name: "transmit"),
-                domain: domain, interface: interface, grants: grants, notify: { events.notify(transmitPort) },
+                domain: domain, interface: interface, grants: grants, traffic: platform.traffic,
+                notify: { events.notify(transmitPort) },
                 again: { [weak self] in work.after(milliseconds: 0) { self?.serveTransmit(failed) } })
             interface.setOffload(offload)
             receive = try NetReceiveService(
@@ -109,7 +110,8 @@ public final class NetDriver: DeviceDriver {
                     receivePages.memory.ring(slotByteCount: NetReceiveRequestLayout.byteCount),
                     isResuming: isResuming, name: "receive"),
                 domain: domain, interface: interface, grants: grants, offload: offload,
-                takesScattered: takesScattered, notify: { events.notify(receivePort) },
+                takesScattered: takesScattered, traffic: platform.traffic,
+                notify: { events.notify(receivePort) },
                 setActive: { [weak self] isActive in
                     if let watching = self?.watching { work.setActive(watching, isActive) }
                 })

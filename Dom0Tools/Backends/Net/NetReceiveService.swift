@@ -23,6 +23,7 @@ public final class NetReceiveService {
     private let offload: NetworkOffload
     /// A frame may take several pages.
     private let takesScattered: Bool
+    private let traffic: Traffic
     private let notify: () -> Void
     /// Says whether frames are to be waited for.
     private let setActive: (Bool) -> Void
@@ -50,7 +51,7 @@ public final class NetReceiveService {
     /// - Throws: `hypervisor` if there is no memory for the buffers.
     public init(
         ring: consuming BackRing, domain: DomainID, interface: any NetworkInterface, grants: any GrantAccess,
-        offload: NetworkOffload, takesScattered: Bool, notify: @escaping () -> Void,
+        offload: NetworkOffload, takesScattered: Bool, traffic: Traffic, notify: @escaping () -> Void,
         setActive: @escaping (Bool) -> Void
     ) throws(BackendError) {
         guard
@@ -66,6 +67,7 @@ public final class NetReceiveService {
         self.grants = grants
         self.offload = offload
         self.takesScattered = takesScattered
+        self.traffic = traffic
         self.notify = notify
         self.setActive = setActive
         answers.reserveCapacity(512)
@@ -203,6 +205,7 @@ public final class NetReceiveService {
             position += count
         }
         deliveredCount &+= 1
+        traffic.add(frame.byteCount, .netReceived)
     }
 
     /// Copies the data of all frames, and answers.

@@ -25,6 +25,7 @@ public final class NetTransmitService {
     private let domain: DomainID
     private let grants: any GrantAccess
     private let interface: any NetworkInterface
+    private let traffic: Traffic
     private let notify: () -> Void
     private let again: () -> Void
 
@@ -49,7 +50,7 @@ public final class NetTransmitService {
     /// - Throws: `hypervisor` if there is no memory for the buffers.
     public init(
         ring: consuming BackRing, domain: DomainID, interface: any NetworkInterface, grants: any GrantAccess,
-        notify: @escaping () -> Void, again: @escaping () -> Void
+        traffic: Traffic, notify: @escaping () -> Void, again: @escaping () -> Void
     ) throws(BackendError) {
         guard let memory = LocalMemory.allocate(byteCount: Self.batchByteCount + Self.largestPacket) else {
             throw .hypervisor("no memory for the buffers of a network ring")
@@ -59,6 +60,7 @@ public final class NetTransmitService {
         self.domain = domain
         self.interface = interface
         self.grants = grants
+        self.traffic = traffic
         self.notify = notify
         self.again = again
         packets.reserveCapacity(256)
@@ -213,6 +215,7 @@ public final class NetTransmitService {
                 }
                 if complete(packet), interface.send(packet.memory) {
                     sentCount &+= 1
+                    traffic.add(packet.memory.byteCount - VirtioNetHeader.byteCount, .netSent)
                 } else {
                     droppedCount &+= 1
                 }

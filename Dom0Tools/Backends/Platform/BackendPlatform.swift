@@ -62,19 +62,22 @@ public protocol WorkAccess: AnyObject {
     func cancelWatching(_ token: Int)
 }
 
-/// The four together.
+/// The four together, and where bytes are counted.
 public struct BackendPlatform {
     public let grants: any GrantAccess
     public let events: any EventAccess
     public let store: any StoreAccess
     public let work: any WorkAccess
+    public let traffic: Traffic
 
     public init(
-        grants: any GrantAccess, events: any EventAccess, store: any StoreAccess, work: any WorkAccess
+        grants: any GrantAccess, events: any EventAccess, store: any StoreAccess, work: any WorkAccess,
+        traffic: Traffic = Traffic()
     ) {
         self.grants = grants
         self.events = events
         self.store = store
         self.work = work
+        self.traffic = traffic
     }
 }

@@ -124,11 +124,12 @@ final class ReactorWork: WorkAccess {
 extension BackendPlatform {
     /// The real ones: Linux's Xen devices, and the store behind a unix socket.
     /// - Throws: `hypervisor` or `store`, if this is no Dom0 or the store's daemon does not run.
-    public static func linux(_ reactor: Reactor, storePath: String, log: Log) throws(BackendError)
-        -> BackendPlatform
-    {
+    public static func linux(
+        _ reactor: Reactor, storePath: String, traffic: Traffic, log: Log
+    ) throws(BackendError) -> BackendPlatform {
         return BackendPlatform(
             grants: try LinuxGrants(), events: try LinuxEvents(reactor),
-            store: try LinuxStore(reactor, path: storePath, log: log), work: ReactorWork(reactor))
+            store: try LinuxStore(reactor, path: storePath, log: log), work: ReactorWork(reactor),
+            traffic: traffic)
     }
 }
