@@ -9,7 +9,7 @@ public enum JSON {
         encoder.outputFormatting =
             isPretty
             ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
-        // Our messages hold strings, integers, booleans and lists of them: encoding them cannot fail.
+        // Our messages hold strings, finite numbers, booleans and lists of them: encoding them cannot fail.
         guard let data = try? encoder.encode(value) else { return Array("null".utf8) }
         return Array(data)
     }

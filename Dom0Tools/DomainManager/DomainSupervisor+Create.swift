@@ -258,6 +258,7 @@ extension DomainSupervisor {
         let nodes = domain.nodes
         try write(nodes.skeleton())
         with.consoleHistory(domain.id)?.remove()
+        with.host.forgetTraffic(of: domain.id)
         try attachRings(domain)
         let devices = nodes.devices()
         for device in devices { try write(device.nodes) }

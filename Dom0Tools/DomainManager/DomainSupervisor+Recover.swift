@@ -33,6 +33,7 @@ extension DomainSupervisor {
                         configuration: record.configuration, rings: record.rings ?? .none)
                     for root in nodes.roots { with.store.remove(root) }
                     with.consoleHistory(nodes.id)?.remove()
+                    with.host.forgetTraffic(of: nodes.id)
                 }
                 with.records.remove(record.uuid)
             }

@@ -141,6 +141,26 @@ public final class DomainSupervisor {
         return list
     }
 
+    /// What each domain has used.
+    public func usage() throws(APIError) -> Usage {
+        let start = Self.start
+        let parts = (ContinuousClock.now - start).components
+        return Usage(
+            time: UInt64(parts.seconds) * 1_000_000_000 + UInt64(parts.attoseconds / 1_000_000_000),
+            host: try hostInfo(),
+            domains: try list().map { domain in
+                let counts = with.host.traffic(of: DomainID(rawValue: UInt16(domain.id)))
+                return DomainUsage(
+                    domain: domain,
+                    traffic: counts.map {
+                        .init(
+                            netReceived: $0[.netReceived], netSent: $0[.netSent],
+                            blockRead: $0[.blockRead], blockWritten: $0[.blockWritten])
+                    })
+            })
+    }
+    private static let start = ContinuousClock.now
+
     public func details(_ reference: String) throws(APIError) -> DomainDetails {
         let id = try find(reference)
         guard let status = try with.hypervisor.status(of: id) else { throw gone(reference) }
@@ -357,6 +377,7 @@ public final class DomainSupervisor {
         domain.console?.close()
         domain.console = nil
         with.consoleHistory(domain.id)?.remove()
+        with.host.forgetTraffic(of: domain.id)
         with.store.release(domain.id)
         if let backend = domain.backend {
             domain.backend = nil

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Configuration
 public import ControlAPI
+public import TrafficCounts
 public import XenABI
 
 /// What the manager asks of the hypervisor. `XenHypervisor` is the real one.
@@ -97,6 +98,10 @@ public protocol HostAccess: AnyObject {
     func inspect(_ path: String, forWriting: Bool) throws(HostFailure) -> HostFile
     func isBridge(_ name: String) -> Bool
     func interfaceExists(_ name: String) -> Bool
+    /// What the backend of a domain has moved; nil if it does not tell.
+    func traffic(of domain: DomainID) -> TrafficCounts?
+    /// The domain is gone, or about to be made: what was counted for its number is not its own.
+    func forgetTraffic(of domain: DomainID)
     /// Starts the process that serves a domain's devices. `onExit` is called once, with what became of it.
     func startBackend(
         for domain: DomainID, name: String, onExit: @escaping (String) -> Void

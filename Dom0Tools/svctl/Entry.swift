@@ -15,7 +15,7 @@ struct Svctl: ParsableCommand {
             Destroy.self,
             Info.self, Dmesg.self, DomainIdentifier.self, DomainName.self, Uptime.self, Rename.self,
             VcpuList.self,
-            Events.self, Version.self,
+            Top.self, Events.self, Version.self,
         ])
 
     static func main() {

@@ -6,9 +6,32 @@ import Glibc
 // SAFETY: written once, by the only thread, before the handlers are installed.
 nonisolated(unsafe) private var savedSettings: termios?
 
-/// The terminal behind the standard input.
+/// The terminal behind the standard input, and the one behind the standard output.
 enum Terminal {
     static var isPresent: Bool { isatty(STDIN_FILENO) == 1 }
+    static var isScreen: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Of the standard output; 80 by 24 if it does not say.
+    static var size: (columns: Int, rows: Int) {
+        var size = winsize()
+        // SAFETY: the pointer is to a live local of the type that the request fills.
+        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
+        else { return (80, 24) }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+
+    /// Waits for the time to pass, or for keys.
+    ///
+    /// - Returns: what was typed; nil if the terminal has gone.
+    static func wait(milliseconds: Int, forKeys: Bool) -> [UInt8]? {
+        // A negative descriptor is passed over.
+        var keyboard = pollfd(fd: forKeys ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0)
+        // SAFETY: the pointer is to one live structure.
+        let count = unsafe poll(&keyboard, 1, Int32(clamping: milliseconds))
+        guard count > 0 else { return [] }
+        let typed = readKeyboard()
+        return typed.isEmpty ? nil : typed
+    }
 
     /// Hands every key to the program until `restore`, which also happens when the process ends by itself or by a signal.
     static func makeRaw() {

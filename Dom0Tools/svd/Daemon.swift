@@ -19,6 +19,7 @@ final class Daemon {
         var logLevel: String
         /// In the run directory: domains do not outlive the boot.
         var histories: String { run + "/consoles" }
+        var traffic: String { run + "/traffic" }
     }
 
     private let places: Places
@@ -43,7 +44,7 @@ final class Daemon {
         let host = try LinuxHost(
             reactor: reactor, backendProgram: places.backend,
             backendArguments: ["--store", places.store + "/socket"],
-            logDirectory: places.log)
+            logDirectory: places.log, trafficDirectory: places.traffic)
         let log = places.log
         let histories = places.histories
         let supervisor = DomainSupervisor(
@@ -63,7 +64,9 @@ final class Daemon {
     private static func lock(_ places: Places) throws(APIError) -> Int32 {
         let lock: Int32?
         do throws(HostFailure) {
-            for directory in [places.run, places.histories, places.state, places.log, places.store] {
+            for directory in [
+                places.run, places.histories, places.traffic, places.state, places.log, places.store,
+            ] {
                 try HostFiles.makeDirectory(directory)
             }
             lock = try HostFiles.lock(places.run + "/svd.lock")

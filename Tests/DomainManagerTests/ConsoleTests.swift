@@ -4,6 +4,7 @@ import ControlAPI
 import FoundationEssentials
 import Reactor
 import Testing
+import TrafficCounts
 import XenABI
 
 @testable import DomainManager
@@ -201,6 +202,26 @@ private final class Watcher: ConsoleClient {
             #expect(throws: HostFailure.self) { try host.inspect(directory, forWriting: false) }
             #expect(throws: HostFailure.self) { try host.inspect("/dev/null", forWriting: false) }
             #expect(host.interfaceExists("lo") && !host.isBridge("lo"))
+        }
+    }
+
+    @Test func backendsCountWhereTheyAreTold() throws {
+        try withDirectory { directory in
+            let reactor = try Reactor()
+            let host = try LinuxHost(
+                reactor: reactor, backendProgram: "/bin/sh",
+                backendArguments: ["-c", "printf '%32s' '' >$2/$3", "sh"], logDirectory: directory,
+                trafficDirectory: directory)
+            #expect(host.traffic(of: DomainID(rawValue: 3)) == nil)
+            var ended: String?
+            // `sh -c … sh --traffic DIRECTORY 3`
+            _ = try host.startBackend(for: DomainID(rawValue: 3), name: "a") { ended = $0 }
+            for _ in 0..<500 where ended == nil { reactor.turn(limit: 10) }
+            #expect(ended == "exit status 0")
+            let blanks = TrafficCounts([UInt8](repeating: 32, count: 32))
+            #expect(host.traffic(of: DomainID(rawValue: 3)) == blanks)
+            host.forgetTraffic(of: DomainID(rawValue: 3))
+            #expect(host.traffic(of: DomainID(rawValue: 3)) == nil)
         }
     }
 

@@ -4,6 +4,7 @@ import ControlAPI
 import FoundationEssentials
 import Reactor
 import SharedMemory
+import TrafficCounts
 import XenABI
 
 @testable import DomainManager
@@ -235,7 +236,10 @@ final class FakeHost: HostAccess {
     var attach: ((DomainID) -> Void)?
     var adoptable: Set<Int> = []
     var now = 1000
+    var moved: [DomainID: TrafficCounts] = [:]
 
+    func traffic(of domain: DomainID) -> TrafficCounts? { moved[domain] }
+    func forgetTraffic(of domain: DomainID) { moved[domain] = nil }
     func inspect(_ path: String, forWriting: Bool) throws(HostFailure) -> HostFile {
         guard let file = files[path] else { throw HostFailure("No such file or directory") }
         return file

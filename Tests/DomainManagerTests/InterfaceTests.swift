@@ -76,6 +76,9 @@ import XenABI
         let list = try JSON.decode(
             [ControlAPI.DomainInfo].self, from: Array(try service.ask("GET", "/v1/domains").body.utf8))
         #expect(list.map(\.name) == ["Domain-0", "web1"])
+        let usage = try JSON.decode(
+            Usage.self, from: Array(try service.ask("GET", "/v1/usage").body.utf8))
+        #expect(usage.domains.map(\.domain) == list && usage.host.host == "dom0")
         let details = try JSON.decode(
             DomainDetails.self, from: Array(try service.ask("GET", "/v1/domains/web1").body.utf8))
         #expect(details.configuration?.kernel == "/k" && details.vcpus.count == 1)

@@ -2,6 +2,7 @@
 import Configuration
 import ControlAPI
 import Testing
+import TrafficCounts
 import XenABI
 
 @testable import DomainManager
@@ -211,6 +212,25 @@ import XenABI
         ends.forEach { $0() }
         machine.run { created != nil }
         #expect(created?.name == "web1" && machine.host.backends.count == 2)
+    }
+
+    @Test func usageHasWhatTheBackendMoved() throws {
+        let machine = try Machine()
+        // What a domain of that number left is not the new one's.
+        machine.host.moved[DomainID(rawValue: 1)] = TrafficCounts([UInt8](repeating: 9, count: 32))
+        try machine.create(Machine.configuration())
+        let first = try machine.supervisor.usage()
+        #expect(first.domains.map(\.domain.name) == ["Domain-0", "web1"])
+        #expect(first.domains.allSatisfy { $0.traffic == nil })
+        var bytes = [UInt8](repeating: 0, count: 32)
+        for (index, value) in [1, 2, 3, 4].enumerated() { bytes[index * 8] = UInt8(value) }
+        machine.host.moved[DomainID(rawValue: 1)] = TrafficCounts(bytes)
+        let second = try machine.supervisor.usage()
+        #expect(
+            second.domains[1].traffic == .init(netReceived: 1, netSent: 2, blockRead: 3, blockWritten: 4))
+        #expect(second.time > first.time && second.host == first.host)
+        try machine.destroy("web1")
+        #expect(machine.host.moved.isEmpty)
     }
 
     // MARK: After svd was killed

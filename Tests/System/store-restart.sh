@@ -75,6 +75,22 @@ until ip addr add 10.77.0.5/24 dev eth0; do usleep 50000; done 2>/dev/null; ip l
 goes_on "with the card taken again"
 expect_equal "svback" "$backend" "$(svback_of "$id")"
 
+# What it moves is seen, also since svback and svd are others.
+busy() {
+    svctl top --json --iterations 1 --delay 1 >"$WORK/top" &&
+        tr '{' '\n' <"$WORK/top" | grep '"name":"going"' >"$WORK/going" &&
+        grep -q '"block_written_per_second":[1-9]' "$WORK/going" &&
+        grep -q '"net_received_per_second":[1-9]' "$WORK/going" &&
+        grep -q '"cpu_percent":[0-9]*[1-9]' "$WORK/going"
+}
+ping -i 0.2 10.77.0.5 >/dev/null &
+pings=$!
+until_true 20 "svctl top shows what the domain does" busy
+kill "$pings"
+svctl top -b -i 2 -d 0.2 >"$WORK/top" || fail "svctl top: $(cat "$WORK/top")"
+expect_equal "tables" 2 "$(grep -c '^going  *'"$id" "$WORK/top")"
+expect_failure 2 "delay" svctl top --delay 0
+
 # A new domain, with a backend of its own.
 other=$(make_disk other 8)
 expect "create another" svctl create "$(make_config other "disk = [ '$other,raw,xvda,w' ]")"

@@ -2,6 +2,7 @@
 public import ControlAPI
 import Glibc
 public import Reactor
+public import TrafficCounts
 public import XenABI
 
 /// Files, network interfaces and processes of domain 0's Linux.
@@ -10,18 +11,22 @@ public final class LinuxHost: HostAccess {
     private let backendProgram: String
     private let backendArguments: [String]
     private let logDirectory: String
+    private let trafficDirectory: String?
 
     /// - Parameters:
     ///   - backendProgram: path of svback.
     ///   - backendArguments: given to it before the domain's number.
     ///   - logDirectory: where its messages go.
+    ///   - trafficDirectory: where it counts what it moves, in a file of the domain's number.
     public init(
-        reactor: Reactor, backendProgram: String, backendArguments: [String] = [], logDirectory: String
+        reactor: Reactor, backendProgram: String, backendArguments: [String] = [], logDirectory: String,
+        trafficDirectory: String? = nil
     ) throws(HostFailure) {
         self.reactor = reactor
         self.backendProgram = backendProgram
         self.backendArguments = backendArguments
         self.logDirectory = logDirectory
+        self.trafficDirectory = trafficDirectory
         try System.makeDirectory(logDirectory)
     }
 
@@ -60,6 +65,16 @@ public final class LinuxHost: HostAccess {
         info.release = names[1]
         info.version = names[2]
         info.machine = names[3]
+    }
+
+    private func trafficFile(_ domain: DomainID) -> String? {
+        trafficDirectory.map { "\($0)/\(domain.rawValue)" }
+    }
+    public func traffic(of domain: DomainID) -> TrafficCounts? {
+        trafficFile(domain).flatMap { try? System.readFile($0) }.flatMap { TrafficCounts($0) }
+    }
+    public func forgetTraffic(of domain: DomainID) {
+        if let file = trafficFile(domain) { System.remove(file) }
     }
 
     // MARK: Processes
@@ -114,7 +129,8 @@ public final class LinuxHost: HostAccess {
         for domain: DomainID, name: String, onExit: @escaping (String) -> Void
     ) throws(HostFailure) -> BackendProcess {
         let process = try System.start(
-            [backendProgram] + backendArguments + ["\(domain.rawValue)"],
+            [backendProgram] + backendArguments + (trafficDirectory.map { ["--traffic", $0] } ?? [])
+                + ["\(domain.rawValue)"],
             output: "\(logDirectory)/svback-\(name).log")
         return try Child(process, reactor: reactor, onExit: onExit)
     }

@@ -50,6 +50,7 @@ public final class ControlInterface {
         guard path.count >= 2, path[0] == "v1" else { throw unknown(request) }
         switch (request.method, path[1], path.count) {
         case ("GET", "version", 2): exchange.respond(JSON.encode(VersionInfo()))
+        case ("GET", "usage", 2): exchange.respond(JSON.encode(try supervisor.usage()))
         case ("GET", "host", 2): exchange.respond(JSON.encode(try supervisor.hostInfo()))
         case ("GET", "dmesg", 2):
             let text = try supervisor.hypervisorLog(clear: request.query["clear"] == "1")
