@@ -213,6 +213,50 @@ guest_probe_nest_handler:
     popq %rax
     iretq
 
+// MARK: With the trap flag set: instructions that the hypervisor executes, each followed by a label.
+    .section .text.guest_probe_step, "ax", @progbits
+    .globl guest_probe_step
+    .type guest_probe_step, @function
+guest_probe_step:
+    pushq %rbx
+    pushfq
+    cli
+    movq $0, guest_probe_count(%rip)
+    xorl %eax, %eax
+    pushfq
+    orq $0x100, (%rsp)
+    popfq
+    cpuid
+    .globl guest_probe_after_cpuid, guest_probe_after_rdmsr, guest_probe_after_in, guest_probe_after_call
+guest_probe_after_cpuid:
+    movl $0x1B, %ecx
+    rdmsr
+guest_probe_after_rdmsr:
+    movl $0x2F0, %edx
+    inb %dx, %al
+guest_probe_after_in:
+    movl $17, %eax
+    xorl %edi, %edi
+    xorl %esi, %esi
+    vmmcall
+guest_probe_after_call:
+    popfq
+    popq %rbx
+    ret
+    .globl guest_probe_step_handler
+    .balign 16
+guest_probe_step_handler:
+    pushq %rax
+    pushq %rcx
+    note 1, 16
+    movq %dr6, %rax
+    note_word
+    movl $0xFFFF0FF0, %eax
+    movq %rax, %dr6
+    popq %rcx
+    popq %rax
+    iretq
+
 // MARK: RDI = where `guest_probe_user_page` is mapped for ring 3. Returns by `guest_user_return` of entry.S.
     .section .text.guest_probe_misaligned_load, "ax", @progbits
     .globl guest_probe_misaligned_load

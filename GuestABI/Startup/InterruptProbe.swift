@@ -102,6 +102,17 @@ public enum InterruptProbe {
             }
         }
     }
+    /// Steps, by the trap flag, over CPUID, RDMSR, IN and a hypercall, which the hypervisor executes in the guest's place.
+    ///
+    /// - Returns: every step, and the addresses behind those four instructions.
+    public static func steps() -> (records: [Record], behind: [UInt64]) {
+        Processor.withoutInterrupts {
+            let gate = Gate(1, guest_address_probe_step_handler(), stack: 0)
+            defer { gate.restore() }
+            let records = debugging { guest_probe_step() }
+            return (records, (0..<4).map { guest_address_probe_after($0) })
+        }
+    }
     /// What was written down during `body`; debug registers are as after a reset before and after it.
     private static func debugging(_ body: () -> Void) -> [Record] {
         DebugFacilities.setRegister(6, 0xFFFF_0FF0)

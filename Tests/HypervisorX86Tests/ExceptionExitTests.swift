@@ -130,6 +130,17 @@ struct ExceptionExitTests {
         #expect(block.svm[.interruptedEvent] == 1 << 31 | 3 << 8 | 1)
         #expect(block.vmcb[.dr6] == 0xffff_4ff0)
     }
+    @Test func aStepOverAnExecutedInstructionIsDue() {
+        let block = Block()
+        NonMaskable.stepped(block.vmcb, block.svm)
+        #expect(block.svm[.interruptedEvent] == 1 << 31 | 3 << 8 | 1)
+        #expect(block.vmcb[.dr6] == 0xffff_4ff0)
+        // Our own trap flag is none of the guest's.
+        let other = Block()
+        other.handlerReturns()
+        NonMaskable.stepped(other.vmcb, other.svm)
+        #expect(other.svm[.interruptedEvent] == 0)
+    }
     @Test func aTaskSwitchIsNotSteppedOver() {
         let block = Block()
         block.vmcb[.efer] = 0x1000

@@ -33,6 +33,15 @@ static inline uint64_t guest_address_probe_log(void) { return (uint64_t)guest_pr
 static inline uint64_t guest_get_probe_count(void) { return guest_probe_count; }
 static inline uint64_t guest_get_probe_count_at_once(void) { return guest_probe_count_at_once; }
 static inline void guest_set_probe_hole(uint64_t address) { guest_probe_hole = address; }
+// Steps over instructions that the hypervisor executes.
+void guest_probe_step(void);
+extern const char guest_probe_step_handler[];
+extern const char guest_probe_after_cpuid[], guest_probe_after_rdmsr[], guest_probe_after_in[], guest_probe_after_call[];
+static inline uint64_t guest_address_probe_step_handler(void) { return (uint64_t)guest_probe_step_handler; }
+static inline uint64_t guest_address_probe_after(int which) {
+    return (uint64_t)(which == 0 ? guest_probe_after_cpuid : which == 1 ? guest_probe_after_rdmsr
+                      : which == 2 ? guest_probe_after_in : guest_probe_after_call);
+}
 // Loads a word that is not aligned in ring 3, from the page of `guest_probe_user_page` at `address`, with RFLAGS.AC set.
 // Returns RAX as `guest_run_in_user` does.
 uint64_t guest_probe_misaligned_load(uint64_t address);

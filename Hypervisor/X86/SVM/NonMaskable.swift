@@ -70,6 +70,12 @@ enum NonMaskable {
         vmcb[.dr6] = own & ~breakpointStatus | raised & breakpointStatus | (steps ? stepStatus : 0)
         return true
     }
+    /// An instruction that the hypervisor executed in the guest's place was stepped over by the guest: #DB is due.
+    static func stepped(_ vmcb: ABIView<VMCBLayout>, _ svm: ABIView<SVMStateLayout>) {
+        guard svm[.nmiMasked] != returning else { return }
+        vmcb[.dr6] |= stepStatus
+        svm[.interruptedEvent] = 1 << 31 | 3 << 8 | 1
+    }
     /// Whether a breakpoint of `status` is on in DR7 (bits 7:0, local and global enables).
     private static func hits(_ status: UInt64, _ control: UInt64) -> Bool {
         var number: UInt64 = 0

@@ -309,20 +309,20 @@ struct ProcessorLoop: ~Copyable {
             if vcpu.state.continuesHypercall {
                 vcpu.state.continuesHypercall = false
             } else {
-                advance(vmcb, 3)
+                advance(vcpu, vmcb, 3)
             }
         case ExitCode.interrupt:
             // The interrupt is still pending: take it here.
             cx86_sti_nop_cli()
         case ExitCode.io: SVMExits.io(vcpu, vmcb)
         case ExitCode.halt:
-            advance(vmcb, 1)
+            advance(vcpu, vmcb, 1)
             halt(vcpu, vmcb)
         case ExitCode.nestedPageFault: SVMExits.nestedPageFault(vcpu, vmcb)
         case ExitCode.msr: SVMExits.msr(vcpu, vmcb)
         case ExitCode.cpuid:
             SVMExits.cpuid(vcpu, vmcb)
-            advance(vmcb, 2)
+            advance(vcpu, vmcb, 2)
         case ExitCode.taskPriorityWrite: SVMExits.writeTaskPriority(vcpu, vmcb)
         case ExitCode.iret:
             NonMaskable.handlerReturns(vmcb, vcpu.svm)
@@ -333,8 +333,8 @@ struct ProcessorLoop: ~Copyable {
         case ExitCode.nmi:
             cx86_sti_nop_cli()
         case ExitCode.smi, ExitCode.initSignal: break
-        case ExitCode.wbinvd, ExitCode.invd: advance(vmcb, 2)
-        case ExitCode.pause: advance(vmcb, 2)
+        case ExitCode.wbinvd, ExitCode.invd: advance(vcpu, vmcb, 2)
+        case ExitCode.pause: advance(vcpu, vmcb, 2)
         case ExitCode.xsetbv: SVMExits.xsetbv(vcpu, vmcb)
         case ExitCode.firstException...ExitCode.lastException:
             SVMExits.exception(UInt8(truncatingIfNeeded: code &- ExitCode.firstException), vmcb, vcpu.svm)
@@ -349,10 +349,12 @@ struct ProcessorLoop: ~Copyable {
     }
     /// Moves RIP past an instruction of known length. The shadow of STI or MOV SS ends with it.
     @inline(__always)
-    private func advance(_ vmcb: ABIView<VMCBLayout>, _ length: UInt64) {
-        SVMExits.advance(vmcb, length, hasNextRIP: processor.state.features.hasNextRIP)
+    private func advance(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>, _ length: UInt64) {
+        SVMExits.advance(vcpu, vmcb, length, hasNextRIP: processor.state.features.hasNextRIP)
     }
     private func halt(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
+        // A guest that steps over HLT does not sleep.
+        if vcpu.svm[.interruptedEvent] != 0 { return }
         if vmcb[.rflags] & 0x200 == 0, !vcpu.state.isNMIPending {
             // Nothing can wake it: the guest's way to say that this vCPU is done.
             vcpu.goDown()

@@ -7,12 +7,15 @@ import XenABI
 /// The exits that are not on the shortest path.
 enum SVMExits {
     @inline(__always)
-    static func advance(_ vmcb: ABIView<VMCBLayout>, _ length: UInt64, hasNextRIP: Bool) {
+    static func advance(
+        _ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>, _ length: UInt64, hasNextRIP: Bool
+    ) {
         let next = hasNextRIP ? vmcb[.nextRIP] : 0
         var rip = next != 0 ? next : vmcb[.rip] &+ length
         if vmcb[VMCBSegment.cs.attributes] & 0x200 == 0 { rip &= 0xffff_ffff }
         vmcb[.rip] = rip
         vmcb[.interruptShadow] = 0
+        if vmcb[.rflags] & NonMaskable.trapFlag != 0 { NonMaskable.stepped(vmcb, vcpu.svm) }
     }
     static func injectException(_ vcpu: Ref<VirtualCPU>, vector: UInt8, errorCode: UInt32? = nil) {
         var event = UInt64(1) << 31 | 3 << 8 | UInt64(vector)
@@ -79,7 +82,7 @@ enum SVMExits {
             return
         }
         vcpu.state.apic.setTaskClass(UInt8(truncatingIfNeeded: value))
-        advance(vmcb, UInt64(instruction.length), hasNextRIP: false)
+        advance(vcpu, vmcb, UInt64(instruction.length), hasNextRIP: false)
     }
 
     // MARK: Model-specific registers
@@ -102,7 +105,7 @@ enum SVMExits {
             registers[.rax] = value & 0xffff_ffff
             registers[.rdx] = value &>> 32
         }
-        advance(vmcb, 2, hasNextRIP: Machine.hasNextRIP)
+        advance(vcpu, vmcb, 2, hasNextRIP: Machine.hasNextRIP)
     }
     static func xsetbv(_ vcpu: Ref<VirtualCPU>, _ vmcb: ABIView<VMCBLayout>) {
         let registers = vcpu.state.registers
@@ -116,7 +119,7 @@ enum SVMExits {
         }
         vcpu.svm[.xcr0] = value
         cx86_xsetbv(0, value)
-        advance(vmcb, 3, hasNextRIP: Machine.hasNextRIP)
+        advance(vcpu, vmcb, 3, hasNextRIP: Machine.hasNextRIP)
     }
 
     // MARK: I/O ports
@@ -141,6 +144,7 @@ enum SVMExits {
         }
         vmcb[.rip] = vmcb[.exitInfo2]
         vmcb[.interruptShadow] = 0
+        if vmcb[.rflags] & NonMaskable.trapFlag != 0 { NonMaskable.stepped(vmcb, vcpu.svm) }
     }
 
     // MARK: Memory
@@ -171,7 +175,7 @@ enum SVMExits {
             return
         }
         DeviceAccess.perform(instruction, at: address, vcpu, vmcb)
-        advance(vmcb, UInt64(instruction.length), hasNextRIP: false)
+        advance(vcpu, vmcb, UInt64(instruction.length), hasNextRIP: false)
     }
     /// Reads up to 15 instruction bytes at RIP; returns how many could be read.
     private static func fetch(

@@ -192,7 +192,15 @@ public func guestMain() {
             (t: inout Test, id: DomainID) throws(XenError) in
             // Domain 0 binds whatever the attacker has open for it at the moment, sends, and closes or is closed on.
             var bound = 0
-            for round: UInt32 in 0..<600 {
+            var round: UInt32 = 0
+            // When the attacker has its turns is the scheduler's.
+            let end = Clock.now + 20 * second
+            while true {
+                if round >= 600 {
+                    if bound >= 20 || Clock.now >= end { break }
+                    if try DomainControl.info(id).has(.shutdown) { break }
+                }
+                round += 1
                 let remote = EventPort(rawValue: 1 + round % 24)
                 if let port = try? EventChannel.bindInterdomain(id, remote) {
                     bound += 1

@@ -25,6 +25,16 @@ func addExceptionTests(_ suite: inout TestSuite) {
             t.expect((record.address == records.first?.address) == (index == 0), "where depth \(index) is")
         }
     }
+    suite.test("steps_over_what_the_hypervisor_executes") { t throws(XenError) in
+        let (records, behind) = InterruptProbe.steps()
+        for (number, address) in behind.enumerated() {
+            let found = records.filter { $0.address == address }
+            t.expectEqual(found.count, 1, "steps that end behind instruction \(number)")
+            for record in found { t.expectEqual(record.detail & 1 << 14, 1 << 14, "the step bit in DR6") }
+        }
+        // CPUID, MOV, RDMSR, MOV, IN, three MOVs, VMMCALL, POPF.
+        t.expectEqual(records.count, 10, "steps")
+    }
     suite.test("alignment_checks") { t throws(XenError) in
         do throws(Fault) {
             try InterruptProbe.misalignedLoad()
