@@ -90,8 +90,8 @@ targets.append(module("GuestTesting", "Tests/InGuest/Testing", ["GuestABI", "Xen
 let guests = [
     "Hello", "Version", "ConsoleIO", "Scheduler", "VirtualCPU", "EventChannel", "GrantTable", "Memory", "HVM",
     "Timer",
-    "BadPointers", "Privilege", "Machine", "Compat", "Control", "DomainLife", "Interdomain", "Toolstack",
-    "Hostile",
+    "BadPointers", "Privilege", "Machine", "Compat", "StartUp", "Control", "DomainLife", "Interdomain",
+    "Toolstack", "Hostile",
     "HostileRings", "Interrupts", "Timeouts", "Fuzz", "Benchmark",
 ]
 targets += guests.map(guest)

@@ -56,7 +56,10 @@ import CGuest
     ) -> Int32 {
         // SAFETY: C's contract: `result` is a valid word.
         unsafe result.pointee = Heap.allocate(byteCount: byteCount, alignment: alignment)
-        return unsafe result.pointee == nil ? 12 : 0
+        guard unsafe result.pointee == nil else { return 0 }
+        // Compiled Swift stops at this, with no word of why.
+        Console.print("heap: no memory for \(byteCount) bytes")
+        return 12
     }
 
     // The name `free` itself is a jump in entry.S: the compiler reserves it.

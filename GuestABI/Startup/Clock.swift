@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import HypercallTypes
 import SharedMemory
 import XenABI
 
@@ -10,40 +11,23 @@ public enum Clock {
         return systemTime(from: info)
     }
     static func systemTime(from info: SharedView<VCPUInfoLayout>) -> UInt64 {
-        while true {
-            let before = info.load(.timeVersion)
-            if before & 1 == 0 {
-                let base = info.load(Field<VCPUInfoLayout, UInt64>.timeSystemTime)
-                let stamp = info.load(Field<VCPUInfoLayout, UInt64>.timeTSCTimestamp)
-                let multiplier = info.load(.timeTSCToSystemMultiplier)
-                let shift = Int8(bitPattern: info.load(Field<VCPUInfoLayout, UInt8>(at: 60)))
-                let now = Processor.timestamp
-                if info.load(.timeVersion) == before {
-                    return base &+ nanoseconds(now &- stamp, multiplier, shift)
-                }
-            }
-            Processor.relax()
+        VersionedRead.read(version: { info.load(.timeVersion) }, relax: Processor.relax) {
+            let base = info.load(Field<VCPUInfoLayout, UInt64>.timeSystemTime)
+            let stamp = info.load(Field<VCPUInfoLayout, UInt64>.timeTSCTimestamp)
+            let scale = TickScale(
+                multiplier: info.load(.timeTSCToSystemMultiplier),
+                shift: Int8(bitPattern: info.load(Field<VCPUInfoLayout, UInt8>(at: 60))))
+            return base &+ scale.nanoseconds(Processor.timestamp &- stamp)
         }
-    }
-    /// Ticks as nanoseconds: shifted, then times a 32.32 fixed-point factor.
-    static func nanoseconds(_ ticks: UInt64, _ multiplier: UInt32, _ shift: Int8) -> UInt64 {
-        let shifted = shift >= 0 ? ticks &<< UInt64(UInt8(shift)) : ticks &>> UInt64(shift.magnitude)
-        let product = shifted.multipliedFullWidth(by: UInt64(multiplier))
-        return product.high &<< 32 | product.low &>> 32
     }
 
     /// Seconds of the wall clock at system time 0, and nanoseconds.
     public static var wallclock: (seconds: UInt64, nanoseconds: UInt32) {
         guard let shared = Events.shared else { return (0, 0) }
-        while true {
-            let before = shared.load(.wallclockVersion)
-            if before & 1 == 0 {
-                let seconds =
-                    UInt64(shared.load(.wallclockSeconds)) | UInt64(shared.load(.wallclockSecondsHigh)) << 32
-                let nanoseconds = shared.load(.wallclockNanoseconds)
-                if shared.load(.wallclockVersion) == before { return (seconds, nanoseconds) }
-            }
-            Processor.relax()
+        return VersionedRead.read(version: { shared.load(.wallclockVersion) }, relax: Processor.relax) {
+            let seconds =
+                UInt64(shared.load(.wallclockSeconds)) | UInt64(shared.load(.wallclockSecondsHigh)) << 32
+            return (seconds, shared.load(.wallclockNanoseconds))
         }
     }
 }

@@ -33,6 +33,8 @@ public enum PeerCommand: UInt64, Sendable {
     case countPages
     /// Executes `ud2`.
     case fault
+    /// Uses up its heap.
+    case exhaust
     /// Spins with interrupts off.
     case hang
     /// Shuts down with reason `argument`.
@@ -161,6 +163,9 @@ extension Peer {
                 result = UInt64(echo.rawValue)
             case .countPages: result = try Memory.currentReservation()
             case .fault: Processor.trap()
+            case .exhaust:
+                var blocks: [[UInt64]] = []
+                while true { blocks.append([UInt64](repeating: 1, count: 1000)) }
             case .hang:
                 Processor.disableInterrupts()
                 while true { Processor.noOperation() }
