@@ -59,6 +59,17 @@ finish
 say "a store and a console that hang"
 start store
 expect "unpause" svctl unpause store
+wait_console store 20 "^; not all is typed"
+mkfifo "$WORK/in"
+exec 9<>"$WORK/in"
+svctl console store <"$WORK/in" >"$WORK/out" 2>&1 &
+attached=$!
+printf 'half a ' >&9
+wait_console store 20 "^half a ; not all is typed"
+echo line >&9
+wait_console store 20 "^timeouts: typed half a line"
+kill "$attached"
+exec 9>&-
 wait_console store 20 "^timeouts: ready"
 # How long svd hangs is the test's choice: longer than each of the guest's waits.
 svd=$(pidof svd)

@@ -15,6 +15,7 @@ public func guestMain() {
     } else if line.starts(with: "card") {
         report { () throws(FrontendFailure) in try watchCard() }
     } else if line.starts(with: "store") {
+        readLines()
         report { () throws(FrontendFailure) in try watchStore() }
     } else {
         var suite = TestSuite("timeouts")
@@ -170,6 +171,31 @@ func watchStore() throws(FrontendFailure) {
         Console.print("timeouts: strays \(store.strayPacketCount > 0), console cut off \(written < 8192)")
         _ = consume watch
     } catch { throw .store(error) }
+}
+
+/// Reads a line of which only half is typed in time.
+func readLines() {
+    do throws(ConsoleError) {
+        var console = try ConsoleDevice()
+        var start = Clock.now
+        do throws(ConsoleError) { _ = try console.readByte(timeout: .milliseconds(200)) } catch {
+            if error != .timedOut(written: 0) { throw error }
+        }
+        if Clock.now - start < 200_000_000 { Console.print("timeouts: typed BEFORE anything was") }
+        while true {
+            start = Clock.now
+            do throws(ConsoleError) {
+                let line = try console.readLine(timeout: .milliseconds(500))
+                var text: Text = "timeouts: typed "
+                for byte in line { text.append(byte: byte) }
+                return Console.print(text)
+            } catch {
+                if error != .timedOut(written: 0) { throw error }
+                Console.print("; not all is typed")
+                if Clock.now - start < 500_000_000 { Console.print("timeouts: typed BEFORE its time") }
+            }
+        }
+    } catch { Console.print("timeouts: FAILED to read") }
 }
 
 /// Writes more to the console than its ring holds; how much went out in time.
