@@ -20,7 +20,10 @@ final class Domain {
     var phase = Phase.starting
     var console: Console?
     var backend: (any BackendProcess)?
+    /// Times that a backend ended soon after its start.
     var backendRestarts = 0
+    /// Seconds since 1970; 0 for a process of an earlier svd.
+    var backendStartedAt = 0
     /// The files its disks use.
     var diskUses: [DiskUse] = []
     /// Called once, when the domain has stopped for good or has been replaced.

@@ -289,6 +289,7 @@ extension DomainSupervisor {
                 .backendFailed, "the backend process svback cannot be started: \(error.text)",
                 hint: "is svback installed beside svd?")
         }
+        domain.backendStartedAt = with.host.now
         domain.record.backendProcess = domain.backend?.number
         save(domain)
     }
@@ -299,11 +300,12 @@ extension DomainSupervisor {
         case .starting:
             domain.onBackendExit?(why)
         case .running:
+            if with.host.now - domain.backendStartedAt >= limits.backendSettled { domain.backendRestarts = 0 }
             domain.backendRestarts += 1
             guard domain.backendRestarts <= limits.backendRestarts else {
                 announce(
                     .failed, domain.id, domain.name,
-                    reason: "its backend ended \(domain.backendRestarts) times: \(why)")
+                    reason: "its backend ended \(domain.backendRestarts) times in a row: \(why)")
                 return
             }
             reactor.after(milliseconds: limits.backendDelay) { [self] in

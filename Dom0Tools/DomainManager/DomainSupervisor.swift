@@ -48,9 +48,11 @@ public final class DomainSupervisor {
         /// Before a domain that stopped within `quickStop` seconds is started again.
         public var restartDelay = 1_000
         public var quickStop = 2
-        /// Before a backend that died is started again, and how often that is done.
+        /// Before a backend that died is started again, and how often that is done in a row.
         public var backendDelay = 200
         public var backendRestarts = 10
+        /// Seconds after which a backend's end has nothing to do with the one before.
+        public var backendSettled = 60
         public init() {}
     }
 

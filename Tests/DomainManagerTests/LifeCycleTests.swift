@@ -187,6 +187,17 @@ import XenABI
         #expect(machine.events.filter { $0.kind == .backendRestarted }.count == 2)
     }
 
+    @Test func aBackendThatRanForLongIsStartedAgainHoweverOften() throws {
+        let machine = try machine()
+        for round in 1...10 {
+            machine.host.now += 60
+            machine.host.backends.last?.exit("signal 9")
+            machine.run { machine.host.backends.count == round + 1 }
+            #expect(machine.host.backends.count == round + 1)
+        }
+        #expect(!machine.events.contains { $0.kind == .failed })
+    }
+
     @Test func anEndedDomainsBackendStaysDown() throws {
         let machine = try machine()
         let backend = try #require(machine.host.backends.last)
