@@ -394,7 +394,16 @@ import XenStoreWire
             final class Keeper { var watch: XenStoreWatch? }
             let keeper = Keeper()
             keeper.watch = try? lying.store.watch("w") { _ in _ = try? lying.store.read("inner") }
+            var submitted = 0
+            var ended = 0
             for _ in 0..<4 {
+                for _ in 0..<generator.next() % 4 {
+                    let timeout = Timeout.milliseconds(UInt32(generator.next() % 100_000))
+                    do {
+                        try lying.store.read("later", timeout: timeout) { _ in ended += 1 }
+                        submitted += 1
+                    } catch {}
+                }
                 _ = try? lying.store.list("x")
                 _ = try? lying.store.permissions("x")
                 lying.store.turn()
@@ -404,6 +413,11 @@ import XenStoreWire
                 }
             }
             keeper.watch = nil
+            // Each request has ended once, whatever the store said.
+            lying.clock.now += 100_000_000_000
+            lying.store.turn()
+            lying.store.turn()
+            #expect(submitted == ended && lying.store.nextDeadline == .max)
         }
     }
 }
