@@ -252,6 +252,63 @@ public func guestMain() {
             t.expect(copied > 20, "only \(copied) of 1200 copies")
         }
     }
+    suite.test("foreign_pages_that_are_given_up") { t throws(XenError) in
+        try attack(&t, .churnGrants, ends: nil, extraPages: 64) {
+            (t: inout Test, id: DomainID) throws(XenError) in
+            guard let window = UnusedFrames.take() else { throw .noMemory }
+            let page = MappedPage(unsafeAddress: window.address.rawValue)
+            var mapped = 0
+            var round: UInt64 = 0
+            let end = Clock.now + 20 * second
+            while round < 600 || mapped < 20 && Clock.now < end {
+                round += 1
+                let frame = GuestFrame(rawValue: Attack.emptyFrames + round % 32)
+                // Its page may be gone at this moment, or the whole frame.
+                guard (try? Memory.mapForeign(frame, of: id, at: window)) != nil else {
+                    try Scheduler.yield()
+                    continue
+                }
+                mapped += 1
+                page.store(0xF0F0_0000 | round, at: 4080)
+                if round % 4 == 0 { try Scheduler.yield() }
+                // Given up or not, and whoever has the frame number now: what is mapped stays what it is.
+                t.expectEqual(
+                    page.load(at: 4080, as: UInt64.self), 0xF0F0_0000 | round, "a word of a foreign page")
+                try Memory.removeFromPhysmap(window)
+            }
+            t.expect(mapped >= 20, "only \(mapped) of \(round) mappings")
+        }
+    }
+    suite.test("copies_that_overlap") { t throws(XenError) in
+        // Both ends in one page, as frame or as grant, moved by less than their length: done as a whole, or refused.
+        let granted = try GrantedPage(to: .zero)
+        for (from, to) in [(0, 64), (64, 0), (0, 1), (100, 100)] as [(UInt16, UInt16)] {
+            for kind in 0..<4 {
+                for index in 0..<1024 {
+                    granted.memory.store(UInt8(truncatingIfNeeded: index &* 7), at: index)
+                }
+                let source: GrantCopyEnd =
+                    kind & 1 == 0
+                    ? .frame(granted.frame, offset: from)
+                    : .reference(granted.reference, of: .zero, offset: from)
+                let target: GrantCopyEnd =
+                    kind & 2 == 0
+                    ? .frame(granted.frame, offset: to) : .reference(granted.reference, of: .zero, offset: to)
+                do throws(GrantStatus) { try GrantTable.copy(from: source, to: target, byteCount: 512) } catch
+                {
+                    continue
+                }
+                var wrong = 0
+                for index in 0..<512 {
+                    let wanted = UInt8(truncatingIfNeeded: (index + Int(from)) &* 7)
+                    if granted.memory.load(at: Int(to) + index, as: UInt8.self) != wanted { wrong += 1 }
+                }
+                t.expectEqual(wrong, 0, "bytes copied wrongly from \(from) to \(to), kind \(kind)")
+            }
+        }
+        t.expectEqual(
+            granted.flags & (GrantEntryFlag.reading | GrantEntryFlag.writing), 0, "the entry afterwards")
+    }
     suite.test("mappings_changed_under_their_handles") { t throws(XenError) in
         guard let page = GuestPage(), let reference = GrantTable.takeReference(),
             let window = UnusedFrames.take()
@@ -327,6 +384,11 @@ public func guestMain() {
         t.expect(offered.flags & GrantEntryFlag.reading != 0, "the attacker maps our page")
         t.expect(!GrantTable.revoke(offered.reference), "revoking it while it is mapped")
         let bound = try EventChannel.bindInterdomain(id, EventPort(rawValue: 1))
+        guard let foreign = UnusedFrames.take() else { throw .noMemory }
+        let image = GuestFrame(rawValue: 0x1000)
+        try Memory.mapForeign(image, of: id, at: foreign)
+        let foreignPage = MappedPage(unsafeAddress: foreign.address.rawValue)
+        let firstWord = foreignPage.load(at: 0, as: UInt64.self)
         // Not `ChildDomain.destroy`: that waits for the number to go, and our mappings keep it.
         try DomainControl.destroy(id)
         let info = try DomainControl.info(id)
@@ -344,6 +406,8 @@ public func guestMain() {
         t.expect(GrantTable.revoke(offered.reference), "our page is ours again")
         t.expectEqual(
             try peer.ask(.identify) ?? 0, UInt64(peer.id.rawValue), "the peer while a dead domain stays")
+        t.expectEqual(foreignPage.load(at: 0, as: UInt64.self), firstWord, "a page of the dead domain's")
+        try Memory.removeFromPhysmap(foreign)
         for (handle, address) in handles {
             MappedPage(unsafeAddress: address).store(UInt64(1), at: 0)
             do throws(GrantStatus) {

@@ -8,7 +8,7 @@ import XenABI
 
 extension Attack {
     /// Frame numbers from 8 GiB on, where nothing is.
-    private static var emptyFrames: UInt64 { 0x20_0000 }
+    static var emptyFrames: UInt64 { 0x20_0000 }
 
     /// Takes memory in every way until there is none, gives it back, several times.
     static func exhaustMemory(_ t: inout Test) throws(XenError) {
@@ -210,6 +210,11 @@ extension Attack {
                         .page(GuestFrame(rawValue: emptyFrames + value >> 24 & 31)),
                         at: GuestFrame(rawValue: frame))
                     _ = Memory.populate(GuestFrame(rawValue: emptyFrames + value >> 24 & 31))
+                }
+                if value >> 36 & 3 == 0 {
+                    // Entries change places, in use or not; with themselves, too.
+                    let other = GrantReference(rawValue: 8 + UInt32(value >> 40 & 31))
+                    try? GrantTable.swap(reference, other)
                 }
                 if value >> 30 & 15 == 0 { try Scheduler.yield() }
             }
