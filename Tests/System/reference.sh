@@ -3,7 +3,7 @@
 # The guests of the in-guest suite as domains under Debian's Xen 4.17: what they expect of us is what Xen does. They skip
 # where we differ on purpose (Docs/ABI.md, "Where it differs").
 # Boot: HYPERVISOR=xen
-# Guest: Version Scheduler VirtualCPU EventChannel GrantTable Memory HVM Timer BadPointers Machine
+# Guest: Version Scheduler VirtualCPU EventChannel GrantTable Memory HVM Timer BadPointers Machine Compat StartUp
 # Limit: 300
 . /usr/lib/swiftvisor/testing.sh
 
