@@ -49,7 +49,8 @@ open(f"{folder}/share/enough", "w").close()
 last = None
 for line in sys.stdin:
     print(line, end="", flush=True)
-    last = line
+    if line.strip():
+        last = line
 if not last or not last.startswith("rounds ") or last == "rounds 0\n":
     sys.exit("the script did not get through a round")
 print(f"stopped {times} times")
