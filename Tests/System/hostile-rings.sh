@@ -56,6 +56,7 @@ attack() {
 # A length of 4 GiB, a producer far ahead, one behind, a consumer far ahead: each the first lie of a new domain.
 for lie in 0 3 4 5; do attack "store $lie"; done
 bad=$(make_disk bad 4)
+attack flood "vif = [ 'bridge=xenbr0' ]"
 attack block "disk = [ '$bad,raw,xvda,w' ]"
 attack net "vif = [ 'mac=00:16:3e:66:66:66,bridge=xenbr0' ]"
 attack states "disk = [ '$bad,raw,xvda,w' ]" "vif = [ 'bridge=xenbr0' ]"

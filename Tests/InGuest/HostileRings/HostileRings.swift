@@ -11,6 +11,8 @@ public func guestMain() {
     if line.starts(with: "store") {
         // "store 3": the lie about the ring to start with.
         lieToStore(first: Int(line[6] &- 0x30) < 10 ? Int(line[6] &- 0x30) : 0)
+    } else if line.starts(with: "flood") {
+        floodStore()
     } else if line.starts(with: "block") {
         lieToBlockBackend()
     } else if line.starts(with: "net") {
