@@ -181,24 +181,21 @@ targets += [
     module(
         "XenStoreService", "Dom0Tools/XenStoreService",
         ["XenStoreServer", "XenStoreWire", "Reactor", "SharedMemory", "XenABI", "CLinuxXen"]),
-    module("XenStoreClient", "Dom0Tools/XenStoreClient", ["XenStoreWire", "Reactor", "XenABI", "CLinuxXen"]),
+    module("XenStoreClient", "Dom0Tools/XenStoreClient", ["XenStoreWire", "Reactor", "CLinuxXen"]),
     module("TrafficCounts", "Dom0Tools/TrafficCounts"),
     module("Configuration", "Dom0Tools/Configuration"),
     module("ControlAPI", "Dom0Tools/ControlAPI", ["Configuration"]),
     module(
         "DomainManager", "Dom0Tools/DomainManager",
         [
-            "Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenBus", "XenStoreServer",
-            "XenStoreService", "XenStoreClient",
-            "XenStoreWire",
-            "Reactor", "TrafficCounts", "XenABI", "SharedMemory", "RingProtocol", logging,
+            "Configuration", "ControlAPI", "DomainBuilder", "LinuxXen", "XenStoreServer",
+            "XenStoreService", "XenStoreWire", "Reactor", "TrafficCounts", "XenABI", "SharedMemory", logging,
         ]),
     module(
         "Backends", "Dom0Tools/Backends",
         [
-            "XenABI", "SharedMemory", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreWire",
-            "XenStoreClient", "LinuxXen",
-            "Reactor", "TrafficCounts", "CLinuxXen", "CBackends",
+            "XenABI", "RingProtocol", "DeviceProtocols", "XenBus", "XenStoreClient", "LinuxXen", "Reactor",
+            "TrafficCounts", "CLinuxXen", "CBackends",
         ]),
     tool("svctl", "Dom0Tools/svctl", ["ControlAPI", "Configuration", argumentParser]),
     tool(
@@ -208,7 +205,7 @@ targets += [
             logging,
         ]),
     tool("svkernel", "Dom0Tools/svkernel", ["DomainBuilder"]),
-    tool("svback", "Dom0Tools/svback", ["Backends", "Reactor", "XenABI"]),
+    tool("svback", "Dom0Tools/svback", ["Backends", "XenABI"]),
 ]
 
 // MARK: Tests.

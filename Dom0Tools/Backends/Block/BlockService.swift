@@ -84,10 +84,7 @@ public final class BlockService {
         grants: any GrantAccess, persistent: PersistentGrants? = nil, traffic: Traffic,
         notify: @escaping () -> Void, again: @escaping () -> Void
     ) throws(BackendError) {
-        guard let buffers = LocalMemory.allocate(byteCount: Self.placeCount * Self.bufferByteCount) else {
-            throw .hypervisor("no memory for the buffers of a block ring")
-        }
-        self.buffers = buffers
+        buffers = try .buffers(byteCount: Self.placeCount * Self.bufferByteCount, of: "block")
         self.ring = ring
         self.abi = abi
         self.domain = domain

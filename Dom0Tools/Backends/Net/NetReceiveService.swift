@@ -54,13 +54,8 @@ public final class NetReceiveService {
         offload: NetworkOffload, takesScattered: Bool, traffic: Traffic, notify: @escaping () -> Void,
         setActive: @escaping (Bool) -> Void
     ) throws(BackendError) {
-        guard
-            let memory = LocalMemory.allocate(
-                byteCount: Self.batchByteCount + 2 * 4096 + Self.largestFrame)
-        else {
-            throw .hypervisor("no memory for the buffers of a network ring")
-        }
-        self.memory = memory
+        memory = try .buffers(
+            byteCount: Self.batchByteCount + 2 * 4096 + Self.largestFrame, of: "network")
         self.ring = ring
         self.domain = domain
         self.interface = interface

@@ -52,10 +52,7 @@ public final class NetTransmitService {
         ring: consuming BackRing, domain: DomainID, interface: any NetworkInterface, grants: any GrantAccess,
         traffic: Traffic, notify: @escaping () -> Void, again: @escaping () -> Void
     ) throws(BackendError) {
-        guard let memory = LocalMemory.allocate(byteCount: Self.batchByteCount + Self.largestPacket) else {
-            throw .hypervisor("no memory for the buffers of a network ring")
-        }
-        self.memory = memory
+        memory = try .buffers(byteCount: Self.batchByteCount + Self.largestPacket, of: "network")
         self.ring = ring
         self.domain = domain
         self.interface = interface

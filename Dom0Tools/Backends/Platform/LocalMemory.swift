@@ -62,6 +62,14 @@ public import RingProtocol
         guard let start = unsafe sv_map_memory(-1, UInt64(byteCount), 0) else { return nil }
         return unsafe LocalMemory(unsafeBase: start, byteCount: byteCount)
     }
+    /// Memory for a service's data, until `deallocate`.
+    /// - Throws: `hypervisor`, with `name` of the ring for the message, if there is none.
+    static func buffers(byteCount: Int, of name: String) throws(BackendError) -> LocalMemory {
+        guard let memory = allocate(byteCount: byteCount) else {
+            throw .hypervisor("no memory for the buffers of a \(name) ring")
+        }
+        return memory
+    }
     /// All of an open file. Nil if it cannot be mapped.
     static func map(file: Int32, byteCount: Int, isReadOnly: Bool) -> LocalMemory? {
         guard let start = unsafe sv_map_memory(file, UInt64(byteCount), isReadOnly ? 1 : 0) else {
