@@ -80,6 +80,7 @@ extension SharedView {
     @inlinable public func setBits(_ mask: UInt64, at field: Field<Layout, UInt64>) -> UInt64 {
         unsafe word(field).pointee.bitwiseOr(mask, ordering: .sequentiallyConsistent).oldValue
     }
+    // SAFETY: here and below, see `word`: inside the view, aligned, only touched atomically.
     /// Sets the bits of `mask`; returns what stood there before.
     @discardableResult
     @inlinable public func setBits(_ mask: UInt32, at field: Field<Layout, UInt32>) -> UInt32 {
@@ -88,6 +89,7 @@ extension SharedView {
     /// Clears the bits of `mask`; returns what stood there before.
     @discardableResult
     @inlinable public func clearBits(_ mask: UInt32, at field: Field<Layout, UInt32>) -> UInt32 {
+        // SAFETY: see `word`.
         unsafe word(field).pointee.bitwiseAnd(~mask, ordering: .sequentiallyConsistent).oldValue
     }
     /// Clears the bits of `mask`; returns what stood there before.

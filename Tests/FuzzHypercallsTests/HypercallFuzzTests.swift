@@ -26,7 +26,8 @@ import Testing
             #expect(results.contains { $0.key >= 0 }, "call \(number) command \(command) never succeeds")
             // These tell of refusals in the blocks, or by a count.
             #expect(
-                number == 20 || number == 29 || (number, command) == (12, 6) || results.contains { $0.key < 0 },
+                number == 20 || number == 29 || (number, command) == (12, 6)
+                    || results.contains { $0.key < 0 },
                 "call \(number) \(command) is never refused")
         }
         // Status 0 of single mappings.
