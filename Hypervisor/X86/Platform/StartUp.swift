@@ -92,7 +92,9 @@ public enum StartUp {
         unsafe machineState.acpi = acpi
         disableLegacyInterrupts()
         var apic = LocalAPIC(directMap: HostPaging.directMap)
-        let hertz = calibrate(&apic)
+        let rates = CalibratedRates(CalibrationRound.measure(apic))
+        apic.ticksPerMeganano = rates.apicTicksPerMeganano
+        let hertz = rates.hertz
         unsafe machineState.localAPIC = apic
         buildPermissionMaps(take, memory)
 
@@ -259,48 +261,6 @@ public enum StartUp {
         cx86_out8(0xa1, 1)
         cx86_out8(0x21, 0xff)
         cx86_out8(0xa1, 0xff)
-    }
-    /// TSC frequency in Hz, and the APIC timer's into `apic`, from the PIT's channel 2. Intel 8254 data sheet.
-    ///
-    /// The smallest of three counts: whatever comes between (a system-management interrupt, a busy machine under an
-    /// emulator) only ever adds ticks.
-    private static func calibrate(_ apic: inout LocalAPIC) -> UInt64 {
-        var ticks = UInt64.max
-        var apicTicks = UInt64.max
-        var round = 0
-        while round < 3 {
-            let counted = countTicks(apic)
-            ticks = min(ticks, counted.tsc)
-            apicTicks = min(apicTicks, counted.apic)
-            round &+= 1
-        }
-        apic.endCalibration()
-        // 11932 counts are 10.000151 ms.
-        let nanoseconds: UInt64 = 10_000_151
-        apic.ticksPerMeganano = max((apicTicks &<< 20) / nanoseconds, 1)
-        let hertz = ticks &* 1_000_000 / (nanoseconds / 1000)
-        // The counter is near a round number of MHz: within 0.1 % the round number is what was meant.
-        let rounded = (hertz &+ 500_000) / 1_000_000 &* 1_000_000
-        let difference = hertz > rounded ? hertz &- rounded : rounded &- hertz
-        return rounded > 0 && difference < hertz / 1000 ? rounded : max(hertz, 1_000_000)
-    }
-    /// TSC and APIC timer ticks during 10 ms.
-    private static func countTicks(_ apic: LocalAPIC) -> (tsc: UInt64, apic: UInt64) {
-        let gate = cx86_in8(0x61)
-        cx86_out8(0x61, gate & ~2 | 1)
-        cx86_out8(0x43, 0xb0)
-        let count: UInt64 = 11932  // 1193182 Hz * 10 ms
-        cx86_out8(0x42, UInt8(count & 0xff))
-        cx86_out8(0x42, UInt8(count &>> 8))
-        apic.startCalibration()
-        let start = cx86_rdtsc()
-        let first = apic.remaining()
-        var tries = 100_000_000
-        while cx86_in8(0x61) & 0x20 == 0, tries > 0 { tries &-= 1 }
-        let ticks = cx86_rdtsc() &- start
-        let apicTicks = UInt64(first &- apic.remaining())
-        cx86_out8(0x61, gate)
-        return (ticks, apicTicks)
     }
     private static func findIOAPICs(_ acpi: ACPI, _ memory: BootMemory, _ hypervisor: Ref<Hypervisor>) {
         acpi.forEachMADTEntry(memory) { type, entry in
