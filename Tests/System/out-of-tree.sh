@@ -36,3 +36,20 @@ cd "$folder" || exit 1
 output=$("$tools/boot-guest" "$folder/Visitor.elf" a,b "c  d" 2>&1 </dev/null)
 echo "$output" | tr -d '\r' | grep -q "^A guest from another package, told \"a,b c  d\"" ||
     { echo "the guest in a folder with blanks: $output"; exit 1; }
+
+# A guest that does not end well, and one that is interrupted: the emulator goes with the script.
+cd "$tools/.." || exit 1
+Tests/InGuest/run-guests --build-only Interdomain >/dev/null || { echo "the guest that crashes does not build"; exit 1; }
+crashes=${BUILD:-build}/guests/Interdomain.elf
+refused 1 "did not power off" GuestABI/boot-guest "$crashes" peer 1 1
+mkfifo "$folder/fifo"
+GuestABI/boot-guest "$crashes" >"$folder/fifo" 2>&1 </dev/null &
+script=$!
+exec 7<"$folder/fifo"
+read -r _ <&7
+emulator=$(pgrep -P "$script" qemu)
+kill "$script"
+wait "$script"
+got=$?
+[ "$got" = 143 ] || { echo "boot-guest ended with $got when told to end"; exit 1; }
+timeout 20 tail --pid="$emulator" -f /dev/null || { echo "boot-guest left its emulator $emulator behind"; exit 1; }
