@@ -40,6 +40,26 @@ public func guestMain() {
         }
         try peer.destroy()
     }
+    suite.test("its_clock_is_set_from_outside") { t throws(XenError) in
+        let peer = try Peer()
+        guard let before = try peer.ask(.tellTime) else { return t.expect(false, "the peer does not answer") }
+        let own = Clock.wallclock.seconds
+        try DomainControl.setTimeOffset(of: peer.id, toSeconds: -3600)
+        t.expectEqual(try peer.ask(.tellTime) ?? 0, before - 3600, "its seconds, an hour back")
+        try DomainControl.setTimeOffset(of: peer.id, toSeconds: 7)
+        t.expectEqual(try peer.ask(.tellTime) ?? 0, before + 7, "its seconds, 7 ahead")
+        t.expectEqual(Clock.wallclock.seconds, own, "domain 0's seconds")
+        try peer.destroy()
+    }
+    suite.test("an_nmi_is_sent_from_outside") { t throws(XenError) in
+        let peer = try Peer()
+        guard let before = try peer.ask(.countNMIs) else { return t.expect(false, "the peer does not answer") }
+        for sent: UInt64 in 1...3 {
+            try DomainControl.send(.nonMaskable, toVCPU: 0, of: peer.id)
+            t.expectEqual(try peer.ask(.countNMIs) ?? 0, before + sent, "its NMIs")
+        }
+        try peer.destroy()
+    }
     suite.test("events_go_both_ways") { t throws(XenError) in
         let peer = try Peer()
         guard let remote = try peer.ask(.echo) else { return t.expect(false, "the peer does not answer") }

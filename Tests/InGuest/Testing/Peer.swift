@@ -31,6 +31,10 @@ public enum PeerCommand: UInt64, Sendable {
     case echo
     /// Answers the number of pages it has.
     case countPages
+    /// Answers its wall clock's seconds.
+    case tellTime
+    /// Answers how many NMIs came since it was first asked.
+    case countNMIs
     /// Executes `ud2`.
     case fault
     /// Uses up its heap.
@@ -162,6 +166,10 @@ extension Peer {
                 try Events.handle(echo) { try? EventChannel.send(echo) }
                 result = UInt64(echo.rawValue)
             case .countPages: result = try Memory.currentReservation()
+            case .tellTime: result = Clock.wallclock.seconds
+            case .countNMIs:
+                Interrupts.expectNonMaskable()
+                result = UInt64(Interrupts.nonMaskableCount)
             case .fault: Processor.trap()
             case .exhaust:
                 var blocks: [[UInt64]] = []
