@@ -53,7 +53,9 @@ public func guestMain() {
     }
     suite.test("an_nmi_is_sent_from_outside") { t throws(XenError) in
         let peer = try Peer()
-        guard let before = try peer.ask(.countNMIs) else { return t.expect(false, "the peer does not answer") }
+        guard let before = try peer.ask(.countNMIs) else {
+            return t.expect(false, "the peer does not answer")
+        }
         for sent: UInt64 in 1...3 {
             try DomainControl.send(.nonMaskable, toVCPU: 0, of: peer.id)
             t.expectEqual(try peer.ask(.countNMIs) ?? 0, before + sent, "its NMIs")
