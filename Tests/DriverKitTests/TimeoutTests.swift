@@ -267,4 +267,79 @@ final class HeldAdderService: DeviceService {
         frontend.poll()
         #expect(!frontend.isConnected)
     }
+
+    @Test func aTimeThatEndsUnderThePollIsATimeOut() throws {
+        let (server, frontend) = try connected()
+        for early in UInt64(0)..<12 {
+            // Each look at the clock moves it, and an event comes just before the time is over.
+            let ticking = TickingPlatform(machine.frontendPlatform)
+            machine.addDevice(Adder.kind, number: Int(early) + 1)
+            let other = try Frontend<Adder, TickingPlatform>(ticking, number: UInt32(early) + 1)
+            try other.connect()
+            ticking.early = early
+            #expect(throws: DriverError.timedOut, "\(early) ns before") {
+                try other.call(Adder.Request(1, 1), timeout: .milliseconds(1))
+            }
+            #expect(other.outstandingCount == 0 && other.lateCount == 1)
+        }
+        #expect(frontend.isConnected && server.deviceCount == 13)
+    }
+
+    @Test func completionsDoNotWait() throws {
+        let (server, frontend) = try connected()
+        var errors: [DriverError] = []
+        var hasLetGo = true
+        try frontend.submit(Adder.Request(1, 1)) { [unowned frontend] _ in
+            do throws(DriverError) {
+                _ = try frontend.call(Adder.Request(2, 2))
+            } catch { errors.append(error) }
+            #expect(frontend.outstandingCount == 0)
+            hasLetGo = frontend.close(.never)
+            do throws(DriverError) { try frontend.connect(.never) } catch { errors.append(error) }
+        }
+        machine.work.run()
+        answerAll()
+        frontend.poll()
+        #expect(errors == [.busy, .notConnected] && !hasLetGo && frontend.state == .closed)
+        machine.work.run()
+        #expect(machine.grants.grantCount == 0 && server.deviceCount == 1)
+    }
+}
+
+/// A platform whose clock goes on whenever somebody looks at it.
+private final class TickingPlatform: FrontendPlatform {
+    private let under: InMemoryFrontendPlatform
+    private var ticks: UInt64 = 0
+    private var event: () -> Void = {}
+    /// How long before its end a wait is interrupted, in nanoseconds; nil for waits of the other platform.
+    var early: UInt64?
+
+    init(_ under: InMemoryFrontendPlatform) { self.under = under }
+
+    func share(
+        pageCount: Int, with domain: DomainID, isReadOnly: Bool
+    ) throws(DriverError) -> InMemoryPages {
+        try under.share(pageCount: pageCount, with: domain, isReadOnly: isReadOnly)
+    }
+    func openPort(to domain: DomainID, onEvent: @escaping () -> Void) throws(DriverError) -> InMemoryPort {
+        event = onEvent
+        return try under.openPort(to: domain, onEvent: onEvent)
+    }
+    func read(_ path: StoreText) throws(DriverError) -> StoreText? { try under.read(path) }
+    func write(_ values: [(path: StoreText, value: StoreText)]) throws(DriverError) {
+        try under.write(values)
+    }
+    func watch(
+        _ path: StoreText, _ onChange: @escaping () -> Void
+    ) throws(DriverError) -> InMemoryFrontendPlatform.Watch { try under.watch(path, onChange) }
+    var now: UInt64 {
+        ticks += 1
+        return under.now + ticks
+    }
+    func wait(before deadline: UInt64, until condition: () -> Bool) -> Bool {
+        guard let early else { return under.wait(before: deadline, until: condition) }
+        if under.now + ticks + early < deadline { ticks = deadline - early - under.now }
+        event()
+        return condition()
+    }
 }

@@ -15,6 +15,8 @@ public enum DriverError: Error, Equatable, Sendable {
     case notConnected
     /// As many requests are under way as the ring holds: wait for an answer.
     case ringFull
+    /// This was called from a completion, where nothing can be waited for.
+    case busy
     /// No answer, or no connection, in time. A request may still be carried out: its pages stay with it until the backend
     /// has answered or let go of the ring, and a late answer is taken for no other's.
     case timedOut

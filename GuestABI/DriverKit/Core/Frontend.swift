@@ -146,10 +146,12 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
 
     /// Makes a request and waits for the answer; waits for the connection and for room in the ring before.
     /// - Parameters: as those of `submit`; the time is that of all three waits.
-    /// - Throws: `timedOut`; `disconnected` if the connection ended under way, `notConnected` if there will be none.
+    /// - Throws: `timedOut`; `disconnected` if the connection ended under way, `notConnected` if there will be none; `busy`
+    ///   in a completion.
     public func call(
         _ request: Device.Request, keeping pages: [Platform.Pages] = [], timeout: Timeout? = nil
     ) throws(DriverError) -> Device.Response {
+        guard !isPolling else { throw .busy }
         let end = deadline(timeout ?? requestTimeout)
         var answer: Result<Device.Response, DriverError>?
         // What happened since the last look may have ended the connection.
@@ -171,20 +173,23 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
     }
 
     /// Waits until the device is connected.
-    /// - Throws: `timedOut`; `notConnected` if it will not be: it was stopped, or nobody could ever answer.
+    /// - Throws: `timedOut`; `notConnected` if it will not be: it was stopped, or nobody could ever answer; `busy` in a
+    ///   completion.
     public func connect(_ timeout: Timeout = .opening) throws(DriverError) {
         try connect(before: deadline(timeout))
     }
     private func connect(before end: UInt64) throws(DriverError) {
         guard !isConnected else { return }
         guard !isStopped else { throw .notConnected }
+        guard !isPolling else { throw .busy }
         guard waitPolling(before: end, { isConnected || isStopped }) else {
             throw isOver(end) ? .timedOut : .notConnected
         }
         guard isConnected else { throw .notConnected }
     }
 
-    /// Ends the connection for good and waits until the backend has let go; `stop` does not wait.
+    /// Ends the connection for good and waits until the backend has let go; `stop` does not wait, nor does this in a
+    /// completion.
     ///
     /// A backend that does not let go in time keeps what it has mapped, and the pages of requests that it has not answered:
     /// they are set aside until it does.
@@ -218,7 +223,13 @@ public final class Frontend<Device: SplitDevice, Platform: FrontendPlatform> {
         while true {
             poll()
             if condition() { return true }
-            if isOver(end) { return false }
+            // In a completion nothing more happens until it returns.
+            if isPolling { return false }
+            if isOver(end) {
+                // It was not when requests were looked at.
+                poll()
+                return condition()
+            }
             let limit = min(end, nextDeadline)
             if platform.wait(before: limit, until: { hasWork }) { continue }
             guard isOver(limit) else { return condition() }
