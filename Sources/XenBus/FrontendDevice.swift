@@ -74,6 +74,8 @@ public final class FrontendDevice {
     private var isAsking = false
     /// What the backend was told last may still come to the store: it may use the rings until the store has answered.
     private var isTelling = false
+    /// Which of those messages was the last.
+    private var tellingNumber: UInt64 = 0
 
     /// Our state, as written to the store.
     public var state: DeviceState { handshake.state }
@@ -311,6 +313,11 @@ public final class FrontendDevice {
             case .nothing: return
             case .publishRings:
                 failure = nil
+                // The backend's state was read after what was told: the answer is there, and old rings are not in use.
+                if isTelling {
+                    isTelling = false
+                    driver.close(self)
+                }
                 try publish(driver.publish(self))
                 // A frontend that connects at once uses the device at once.
                 if state == .connected { try driver.use(self) }
@@ -343,12 +350,14 @@ public final class FrontendDevice {
     /// that are no more: they are taken back when it has answered this.
     private func tell() {
         let own: StoreText = "\(path)/\(XenBusKey.state)"
+        let number = tellingNumber + 1
         do throws(XenStoreFailure) {
             try store.submit(.write(own.bytes, value: handshake.state.value), timeout: .never) { _ in
-                guard self.isTelling else { return }
+                guard self.isTelling, self.tellingNumber == number else { return }
                 self.isTelling = false
                 self.driver.close(self)
             }
+            tellingNumber = number
             isTelling = true
         } catch { driver.close(self) }
     }

@@ -78,7 +78,9 @@ final class FaultyStore {
                 state.waiting.append((header, payload))
                 return []
             }
-            return state.answer(header, payload)
+            let missed = state.waiting
+            state.waiting = []
+            return missed.flatMap { state.answer($0.0, $0.1) } + state.answer(header, payload)
         }
     }
 
@@ -97,13 +99,16 @@ final class FaultyStore {
     /// Answers everything that was asked meanwhile.
     func speakAgain() {
         state.isMute = false
-        for (header, payload) in state.waiting {
+        let missed = state.waiting
+        state.waiting = []
+        for (header, payload) in missed {
             lying.page.respond(state.answer(header, payload))
             store.turn()
         }
-        state.waiting = []
         for _ in 0..<4 { _ = store.wait(.milliseconds(1)) { false } }
     }
+    /// Answers again from the next request on, before that everything that was asked meanwhile.
+    func wakeUp() { state.isMute = false }
     /// The ring breaks: an index is out of range.
     func breakRing() {
         lying.page.view.store(

@@ -11,19 +11,27 @@ import XenStoreWire
         var publications = 0
         var uses = 0
         var closes = 0
+        /// Whether there are rings.
+        var isPublished = false
         /// Called when it is asked to publish.
         var whenPublishing: () -> Void = {}
+        var whenClosing: () -> Void = {}
         var driver: FrontendDriver {
             FrontendDriver(
                 publish: { [unowned self] _ throws(FrontendFailure) -> FrontendPublication in
                     publications += 1
+                    isPublished = true
                     whenPublishing()
                     var publication = FrontendPublication()
                     publication.set("ring-ref", "8")
                     return publication
                 },
                 use: { [unowned self] _ throws(FrontendFailure) -> Void in uses += 1 },
-                close: { [unowned self] _ in closes += 1 })
+                close: { [unowned self] _ in
+                    closes += 1
+                    isPublished = false
+                    whenClosing()
+                })
         }
     }
     static let ownState = FaultyStore.front + "/state"
@@ -164,6 +172,22 @@ import XenStoreWire
         faulty.set(Self.backendState, "4")
         faulty.settle()
         #expect(device.isConnected)
+    }
+
+    @Test func newRingsOutliveALateAnswerAboutOldOnes() throws {
+        let faulty = FaultyStore()
+        let device = try connected(faulty)
+        // The backend closes; the store does not say that it knows of our following.
+        driver.whenClosing = { faulty.fallSilent() }
+        faulty.set(Self.backendState, "6")
+        #expect(device.state == .closed && driver.closes == 1 && faulty[Self.ownState] == "4")
+        driver.whenClosing = {}
+        faulty.wakeUp()
+        // That it is back is heard before.
+        faulty.set(Self.backendState, "2")
+        faulty.settle()
+        #expect(driver.publications == 2 && faulty[Self.ownState] == "3")
+        #expect(device.state == .initialised && driver.isPublished)
     }
 
     // MARK: A backend that does not follow
