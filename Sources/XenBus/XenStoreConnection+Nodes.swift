@@ -169,7 +169,15 @@ public struct XenStoreTransaction: ~Copyable, XenStoreNodes {
     ///   changes may have been made, or may still be.
     public consuming func commit() throws(XenStoreFailure) {
         isOpen = false
-        _ = try connection.request(.transactionEnd(commits: true), transaction: number)
+        do throws(XenStoreFailure) {
+            _ = try connection.request(.transactionEnd(commits: true), transaction: number)
+        } catch {
+            // If it never came to the store the transaction is open still; if it did, this is refused.
+            if error == .timedOut {
+                connection.post(.transactionEnd(commits: false), transaction: number)
+            }
+            throw error
+        }
     }
     deinit {
         if isOpen { connection.post(.transactionEnd(commits: false), transaction: number) }

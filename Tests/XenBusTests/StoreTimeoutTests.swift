@@ -153,6 +153,25 @@ import XenStoreWire
         #expect(store.outstandingCount == 0 || store.wait { store.outstandingCount == 0 })
     }
 
+    @Test func aCommitThatNeverLeftEndsItsTransaction() throws {
+        store.timeout = .seconds(1)
+        let value = StoreText([UInt8](repeating: 0x31, count: 2000))
+        // More than the quota would allow if one were still open.
+        for _ in 0..<40 {
+            let transaction = try store.beginTransaction()
+            try transaction.write("c", "1")
+            bench.isStoreAwake = false
+            // No room is left in the ring.
+            try store.write("full", value) { _ in }
+            var failure: XenStoreFailure?
+            do { try transaction.commit() } catch { failure = error }
+            #expect(failure == .timedOut)
+            bench.isStoreAwake = true
+            bench.settle()
+        }
+        #expect(bench.read("/local/domain/7/c") == nil)
+    }
+
     @Test func waitingForAWatchEnds() throws {
         let start = bench.clock.now
         #expect(!store.wait(.seconds(3)) { false })
