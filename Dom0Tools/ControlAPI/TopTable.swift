@@ -62,7 +62,7 @@ public struct TopTable: Codable, Hashable, Sendable {
             }
             func rate(_ key: KeyPath<DomainUsage.Traffic, UInt64>) -> UInt64? {
                 perSecond(usage.traffic?[keyPath: key], old?.traffic?[keyPath: key])
-                    .map { UInt64($0.rounded()) }
+                    .flatMap { UInt64(exactly: $0.rounded()) }
             }
             return Row(
                 id: domain.id, name: domain.name, state: domain.stateLetters,
@@ -90,8 +90,7 @@ public struct TopTable: Codable, Hashable, Sendable {
         return "-"
     }
     private static func percent(_ value: Double?) -> String {
-        guard let value else { return "-" }
-        let tenths = Int((value * 10).rounded())
+        guard let value, let tenths = Int(exactly: (value * 10).rounded()) else { return "-" }
         return "\(tenths / 10).\(tenths % 10)"
     }
 

@@ -45,6 +45,14 @@ import Testing
         #expect(table.domains[0].cpuPercent == 200)
     }
 
+    @Test func whatCannotBeIsNotKnown() {
+        let table = TopTable(
+            Self.usage(2, [Self.domain(1, "a", cpuTime: .max, traffic: Self.traffic(.max / 4))]),
+            since: Self.usage(1, [Self.domain(1, "a", cpuTime: 0, traffic: Self.traffic(0))]))
+        #expect(table.domains[0].netReceived == nil && table.domains[0].blockWritten == nil)
+        #expect(table.text.contains("\na "))
+    }
+
     @Test func whatIsNotKnownIsNotMadeUp() {
         let old = Self.domain(1, "a", cpuTime: 500, traffic: Self.traffic(50))
         func row(_ now: DomainUsage, _ before: Usage?, time: UInt64 = 2_000_000_000) -> TopTable.Row {
