@@ -169,6 +169,19 @@ struct UpcallTests {
         #expect(plain(first.writeAPIC(0x30, 0x460a)))  // a second one is ignored
         #expect(plain(machine.log.contexts.count == count))
     }
+    @Test func anNMIThatWaitsDoesNotOutliveINIT() throws {
+        let machine = FakeMachine()
+        let domain = try machine.makeDomain(1, vcpus: 2)
+        let first = try #require(plain(domain.vcpu(0)))
+        let second = try #require(plain(domain.vcpu(1)))
+        #expect(plain(first.writeAPIC(0x31, 2 << 24)))
+        #expect(plain(first.writeAPIC(0x30, 0x4400)))  // NMI
+        #expect(plain(second.state.isNMIPending))
+        #expect(plain(first.writeAPIC(0x30, 0x4500)))  // INIT
+        #expect(plain(!second.state.isNMIPending))
+        #expect(plain(first.writeAPIC(0x30, 0x4609)))  // start-up
+        #expect(plain(!second.state.isNMIPending))
+    }
 }
 
 struct InterruptRoutingTests {

@@ -209,6 +209,7 @@ extension Ref<VirtualCPU> {
             vcpu.state.isInitialised = false
             vcpu.state.isBlocked = false
             vcpu.state.apic.reset()
+            vcpu.state.isNMIPending = false
             vcpu.syncAPICTimer()
             return
         }

@@ -72,6 +72,8 @@ extension Ref<VirtualCPU> {
                 target.state.isInitialised = false
                 target.state.waitsForStartup = true
                 target.state.apic.reset()
+                // One that waited would come before the first instruction of the start-up code, which cannot take it.
+                target.state.isNMIPending = false
                 target.syncAPICTimer()
                 target.stopRunning()
             case 6:
