@@ -7,7 +7,8 @@ import XenABI
 /// Every load happens once, atomically, with the width the ABI defines.
 @safe public struct SharedView<Layout: ABILayout>: BitwiseCopyable, @unchecked Sendable {
     @usableFromInline let base: UnsafeMutableRawPointer
-    /// - Parameter unsafeBase: `Layout.byteCount` mapped bytes, aligned to 8, that outlive the view.
+    /// - Parameter unsafeBase: `Layout.byteCount` mapped bytes that outlive the view, aligned to 8, or to the widest field
+    ///   that is touched.
     // SAFETY: the caller vouches for the storage, as documented.
     @inlinable public init(unsafeBase: UnsafeMutableRawPointer) { unsafe base = unsafeBase }
 

@@ -86,6 +86,18 @@ extension MemoryReservationLayout {
         CompatLayout(byteCount: 20, .long(at: 0, wide: 0), .long(at: 4, wide: 8), .bytes(10, at: 8, wide: 16))
     }
 }
+extension MemoryExchangeLayout {
+    /// 44 bytes.
+    @inlinable public static var compat: CompatLayout? {
+        CompatLayout(
+            byteCount: 44,
+            [
+                .long(at: 0, wide: 0), .long(at: 4, wide: 8), .bytes(10, at: 8, wide: 16),
+                .long(at: 20, wide: 32), .long(at: 24, wide: 40), .bytes(10, at: 28, wide: 48),
+                .long(at: 40, wide: 64), .bytes(0, at: 0, wide: 0),
+            ], count: 7)
+    }
+}
 extension AddToPhysmapLayout {
     /// 16 bytes.
     @inlinable public static var compat: CompatLayout? {

@@ -31,6 +31,14 @@ import XenABI
         caller.vcpu.setGuestMode(privilegeLevel: 3, is32Bit: true)
         #expect(caller.call(HypercallNumber.version, 0) == XenError.notPermitted.returnValue)
     }
+    @Test func realModeIsRefused() throws {
+        let caller = try makeCaller()
+        caller.vcpu.state.paging = GuestPagingState(
+            cr0: 0x10, cr3: 0, cr4: 0, efer: 0, privilegeLevel: 0, isLongMode: false)
+        #expect(
+            caller.call(HypercallNumber.version, UInt64(VersionOperation.version))
+                == XenError.notPermitted.returnValue)
+    }
     @Test func aTimerComesInTwoHalves() throws {
         let caller = try makeCaller()
         let deadline: UInt64 = 5 << 32 | 7
@@ -46,6 +54,22 @@ import XenABI
         machine.makeCallers32Bit(caller.domain)
         machine.write(DomainID.caller.rawValue, at: caller.block, in: caller.domain)
         #expect(caller.memory(MemoryOperation.maximumReservation) == Int64(Int32.max))
+    }
+
+    @Test func aCountBeyond31BitsIsNoErrorInABatchEither() throws {
+        let machine = FakeMachine()
+        let caller = try machine.guest()
+        caller.domain.state.maximumPages = 1 << 40
+        machine.makeCallers32Bit(caller.domain)
+        machine.write(DomainID.caller.rawValue, at: caller.block, in: caller.domain)
+        let entry: [UInt32] = [
+            HypercallNumber.memory, 77, MemoryOperation.maximumReservation, UInt32(caller.block), 0, 0, 0, 0,
+        ]
+        for (index, word) in entry.enumerated() {
+            machine.write(word, at: caller.list + UInt64(index * 4), in: caller.domain)
+        }
+        #expect(caller.call(HypercallNumber.multicall, caller.list, 1) == 0)
+        #expect(machine.read(Int32.self, at: caller.list + 4, in: caller.domain) == .max)
     }
 
     // MARK: Memory
@@ -89,6 +113,13 @@ import XenABI
         #expect(caller.memory(MemoryOperation.memoryMap) == 0)
         #expect(caller.get(Field<MemoryMapLayout, UInt32>.entryCount) == 2)
         #expect(caller.machine.read(UInt64.self, at: caller.list + 20, in: caller.domain) == 0x10_0000)
+    }
+    @Test func anExchangeHas44Bytes() throws {
+        let caller = try makeCaller()
+        let end: UInt64 = 16 << 12
+        #expect(
+            caller.memory(MemoryOperation.exchange, at: end - 44) == XenError.notPermitted.returnValue)
+        #expect(caller.memory(MemoryOperation.exchange, at: end - 40) == XenError.badAddress.returnValue)
     }
     @Test func onlyTheBytesOfTheSmallFormMustBeThere() throws {
         // 20 bytes at the end of the last page: 32 would not fit.
@@ -202,6 +233,18 @@ import XenABI
             caller.call(HypercallNumber.vcpu, register, 0, caller.block) == XenError.badAddress.returnValue)
         machine.write(UInt32(0), at: caller.block, in: domain)
         #expect(caller.call(HypercallNumber.vcpu, register, 0, caller.block) == 0)
+    }
+    @Test func aTimeAreaNeeds4ByteAlignment() throws {
+        let caller = try makeCaller()
+        let (machine, domain) = (caller.machine, caller.domain)
+        let register = UInt64(VCPUOperation.registerTimeMemoryArea)
+        machine.fill(0xee, at: 0x5000, count: 64, in: domain)
+        machine.write(UInt32(0x5004), at: caller.block, in: domain)
+        #expect(caller.call(HypercallNumber.vcpu, register, 0, caller.block) == 0)
+        #expect(machine.read(UInt32.self, at: 0x5004, in: domain) & 1 == 0)
+        #expect(machine.read(UInt64.self, at: 0x5004 + 16, in: domain) == 0)
+        #expect(machine.read(UInt8.self, at: 0x5003, in: domain) == 0xee)
+        #expect(machine.read(UInt8.self, at: 0x5004 + 32, in: domain) == 0xee)
     }
     @Test func aPollHas16Bytes() throws {
         let caller = try makeCaller()
@@ -377,6 +420,34 @@ import XenABI
             caller.call(HypercallNumber.vcpu, UInt64(VCPUOperation.registerVCPUInfo), 0, caller.block) == 0)
         #expect(caller.machine.read(UInt32.self, at: 0x4004, in: caller.domain) == .max)
         #expect(caller.machine.read(UInt32.self, at: 0x4008, in: caller.domain) == 0)
+    }
+    @Test func anInfoNeeds4ByteAlignmentInThisFormOnly() throws {
+        let machine = FakeMachine()
+        let caller = try machine.guest()
+        let register = UInt64(VCPUOperation.registerVCPUInfo)
+        caller.set(Field<RegisterVCPUInfoLayout, UInt64>.guestFrame, 4)
+        caller.set(Field<RegisterVCPUInfoLayout, UInt32>.offset, 0x34)
+        #expect(
+            caller.call(HypercallNumber.vcpu, register, 0, caller.block) == XenError.noSuchAddress.returnValue
+        )
+        // The form of the shared information decides, as in Xen; not that of the caller's code.
+        caller.domain.latchSharedInfoForm(is32Bit: true)
+        caller.set(Field<RegisterVCPUInfoLayout, UInt32>.offset, 0x32)
+        #expect(
+            caller.call(HypercallNumber.vcpu, register, 0, caller.block) == XenError.noSuchAddress.returnValue
+        )
+        caller.set(Field<RegisterVCPUInfoLayout, UInt32>.offset, 0x34)
+        #expect(caller.call(HypercallNumber.vcpu, register, 0, caller.block) == 0)
+        #expect(machine.read(UInt32.self, at: 0x4034 + 4, in: caller.domain) == .max)
+        #expect(machine.read(UInt32.self, at: 0x4034 + 32, in: caller.domain) & 1 == 0)
+        // In the other form its selector crosses a cache line; events still arrive, and nothing beside it changes.
+        caller.domain.latchSharedInfoForm(is32Bit: false)
+        machine.fill(0, at: 0x4034, count: 64, in: caller.domain)
+        caller.domain.select(0, vcpu: 0)
+        #expect(machine.read(UInt64.self, at: 0x4034 + 8, in: caller.domain) == 1)
+        caller.domain.select(40, vcpu: 0)
+        #expect(machine.read(UInt64.self, at: 0x4034 + 8, in: caller.domain) == 1 | 1 << 40)
+        #expect(machine.read(UInt8.self, at: 0x4034, in: caller.domain) == 1)
     }
 }
 

@@ -11,6 +11,7 @@ import XenABI
     static let described: [String: CompatLayout?] = [
         "multicall_entry": MulticallEntryLayout.compat,
         "xen_memory_reservation": MemoryReservationLayout.compat,
+        "xen_memory_exchange": MemoryExchangeLayout.compat,
         "xen_add_to_physmap": AddToPhysmapLayout.compat,
         "xen_add_to_physmap_batch": AddToPhysmapBatchLayout.compat,
         "xen_remove_from_physmap": RemoveFromPhysmapLayout.compat,
@@ -30,7 +31,7 @@ import XenABI
     /// Not blocks of calls that are served, or translated by hand.
     static let others: Set<String> = [
         // Refused, whatever they hold.
-        "xen_memory_exchange", "xen_vnuma_topology_info", "gnttab_dump_table", "gnttab_get_status_frames",
+        "xen_vnuma_topology_info", "gnttab_dump_table", "gnttab_get_status_frames",
         "gnttab_unmap_and_replace", "gnttab_cache_flush", "xen_hvm_altp2m_op", "vcpu_get_physid",
         "physdev_map_pirq", "xenpf_firmware_info",
         // Read by the control domain's tools, which are 64-bit: records of a context, registers of a vCPU.

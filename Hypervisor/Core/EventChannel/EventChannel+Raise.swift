@@ -22,8 +22,11 @@ extension Ref<Domain> {
     func select(_ word: Int, vcpu id: UInt32) {
         // A vCPU without vcpu_info finds the event when it registers one: that sets its whole selector.
         guard let vcpu = vcpu(id), let info = vcpu.info else { return }
-        let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: word)
-        guard info.setBits(bit, at: .pendingSelector) & bit == 0 else { return }
+        // By halves: one that was registered in the 32-bit form is aligned to 4 bytes only.
+        let half = Field<VCPUInfoLayout, UInt32>(
+            at: Field<VCPUInfoLayout, UInt64>.pendingSelector.offset &+ 4 &* ((word &>> 5) & 1))
+        let bit: UInt32 = 1 &<< UInt32(truncatingIfNeeded: word & 31)
+        guard info.setBits(bit, at: half) & bit == 0 else { return }
         guard info.exchange(1, at: .upcallPending) == 0 else { return }
         vcpu.upcallBecamePending()
     }

@@ -13,13 +13,21 @@ extension Ref<VirtualCPU> {
     /// `handleHypercall` for such a caller: EAX, EBX, ECX, EDX, ESI, EDI; the result in EAX.
     func handleCompatHypercall() {
         let registers = state.registers
+        guard state.paging.cr0 & 1 != 0 else {
+            // Real mode has no privilege levels: Xen takes no calls from it.
+            registers[.rax] = UInt64(bitPattern: XenError.notPermitted.returnValue)
+            return
+        }
         let low: UInt64 = 0xffff_ffff
         let result = call(
             registers[.rax] & low, registers[.rbx] & low, registers[.rcx] & low, registers[.rdx] & low,
             registers[.rsi] & low, registers[.rdi] & low)
         guard !state.continuesHypercall else { return }
-        // A count that 32 bits cannot hold must not look like an error.
-        registers[.rax] = UInt64(UInt32(bitPattern: Int32(truncatingIfNeeded: min(result, Int64(Int32.max)))))
+        registers[.rax] = asSeen(result) & low
+    }
+    /// The result of a call in the caller's width. A count that 32 bits cannot hold must not look like an error.
+    func asSeen(_ result: Int64) -> UInt64 {
+        UInt64(bitPattern: callerIs32Bit ? min(result, Int64(Int32.max)) : result)
     }
 
     /// The registers of a call that goes on later.

@@ -101,8 +101,7 @@ extension Ref<VirtualCPU> {
                 continueHypercall(HypercallNumber.multicall, address, left)
                 return 0
             }
-            try copyOut(
-                UInt64(bitPattern: result), field: Field<MulticallEntryLayout, UInt64>.result, of: address)
+            try copyOut(asSeen(result), field: Field<MulticallEntryLayout, UInt64>.result, of: address)
             address = address &+ stride(of: MulticallEntryLayout.self)
             left &-= 1
             if left > 0, shouldPreempt {

@@ -150,7 +150,10 @@ extension Ref<VirtualCPU> {
 
     /// `VCPUOP_register_vcpu_info`: moves the vcpu_info to the guest's page, with its content; one spurious event follows.
     private func registerInfo(of target: Ref<VirtualCPU>, _ gfn: GuestFrame, _ offset: Int) throws(XenError) {
-        guard offset <= pageSize &- 64, offset & 7 == 0 else { throw .noSuchAddress }
+        // Aligned as C aligns it in the form that the domain reads.
+        guard offset <= pageSize &- 64, offset & (domain.state.sharedInfoIs32Bit ? 3 : 7) == 0 else {
+            throw .noSuchAddress
+        }
         guard target == self || target.state.isDown else { throw .invalidArgument }
         guard !target.state.hasRegisteredInfo else { throw .invalidArgument }
         guard let mapping = domain.state.physmap.lookup(gfn), mapping.type == .ram, mapping.isWritable else {

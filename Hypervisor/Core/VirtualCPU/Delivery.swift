@@ -150,8 +150,8 @@ extension Ref<VirtualCPU> {
         let version = view.load(.version)
         view.store((version | 1), to: .version)
         fullMemoryBarrier()
-        view.store(clock.baseTSC &+ state.tscOffset, to: .tscTimestamp)
-        view.store(0, to: .systemTime)
+        store(clock.baseTSC &+ state.tscOffset, to: .tscTimestamp, of: view)
+        store(0, to: .systemTime, of: view)
         view.store(clock.multiplier, to: .tscToSystemMultiplier)
         view.store(
             UInt8(bitPattern: clock.shift),
@@ -159,6 +159,15 @@ extension Ref<VirtualCPU> {
         view.store(TimeInfoFlag.tscStable, to: .flags)
         fullMemoryBarrier()
         view.store((version | 1) &+ 1, to: .version)
+    }
+    /// By halves, which the version guards: a 32-bit guest's area is aligned to 4 bytes only.
+    private func store(
+        _ value: UInt64, to field: Field<VCPUTimeInfoLayout, UInt64>, of view: SharedView<VCPUTimeInfoLayout>
+    ) {
+        view.store(UInt32(truncatingIfNeeded: value), to: Field<VCPUTimeInfoLayout, UInt32>(at: field.offset))
+        view.store(
+            UInt32(truncatingIfNeeded: value &>> 32),
+            to: Field<VCPUTimeInfoLayout, UInt32>(at: field.offset &+ 4))
     }
 }
 
