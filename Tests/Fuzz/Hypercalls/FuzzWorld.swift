@@ -300,8 +300,14 @@ public final class FuzzWorld {
         var call = call
         switch call.operation.number {
         case HypercallNumber.domctl, HypercallNumber.sysctl, HypercallNumber.platform:
-            call.operation.command =
-                peek(UInt32.self, call.arguments[0] & 0xffff_ffff, domain) ?? call.operation.command
+            // Without paging an address wraps at 4 GiB, within a block too.
+            var command: UInt32 = 0
+            for index: UInt64 in 0..<4 {
+                let place = (call.arguments[0] &+ index) & 0xffff_ffff
+                guard let byte = peek(UInt8.self, place, domain) else { return call }
+                command |= UInt32(byte) << UInt32(index * 8)
+            }
+            call.operation.command = command
         default: break
         }
         return call
